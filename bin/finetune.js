@@ -3,11 +3,9 @@
  * The command `finetune`: checks Node's version, turns on its compile cache, and hands over to the command line. In a
  * clone that is TypeScript run as it is; in the published package, what was compiled from it.
  */
-import { existsSync } from 'node:fs';
-import * as module from 'node:module';
-
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 22)) {
+  const { existsSync } = await import('node:fs');
   const clone = existsSync(new URL('../src/cli.ts', import.meta.url));
   const how = clone ? 'npm ci brings it: run npm ci, then npx finetune' : 'npm install --save-dev node@22 brings one along for npx finetune';
   process.stderr.write(`finetune needs Node 22.22 or newer; this is ${process.versions.node}\n  ${how}\n`);
@@ -27,7 +25,9 @@ const broken = error => {
 };
 process.on('uncaughtException', broken);
 process.on('unhandledRejection', broken);
-module.enableCompileCache?.();
+// Not by import, which fills in every export first, and so loads streams and promises at each start.
+const { existsSync } = process.getBuiltinModule('node:fs');
+process.getBuiltinModule('node:module').enableCompileCache();
 
 const source = new URL('../src/cli.ts', import.meta.url);
 const { main } = await import(existsSync(source) ? source.href : new URL('../dist/src/cli.js', import.meta.url).href);

@@ -1,24 +1,34 @@
 /** Files and folders that are there whole after a kill or a crash, or not at all. */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { disk, writeAll } from './disk.ts';
+
+/** A name beside `path` for what is to be renamed to it; swept away when it has grown old. */
+export const tempFor = (path: string): string => `${path}.${randomBytes(6).toString('hex')}.tmp`;
 
 /** Temp file, fsync, rename, fsync of the folder: the path holds the old content or the new, whole. */
-export const writeDurably = (path: string, bytes: Uint8Array | string): void => {
-  const temp = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-  const fd = openSync(temp, 'wx');
+export const writeDurably = (path: string, bytes: Uint8Array | string): void => write(path, bytes, true);
+
+/** Temp file and rename: as `writeDurably`, but for a crash of the machine. */
+export const writeWhole = (path: string, bytes: Uint8Array | string): void => write(path, bytes, false);
+
+const write = (path: string, bytes: Uint8Array | string, durably: boolean): void => {
+  const temp = tempFor(path);
+  const fd = disk.open(temp, 'wx');
   try {
-    const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
-    for (let done = 0; done < data.byteLength; ) done += writeSync(fd, data, done);
-    fsyncSync(fd);
+    try {
+      writeAll(fd, typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
+      if (durably) disk.sync(fd);
+    } finally {
+      disk.close(fd);
+    }
+    disk.rename(temp, path);
   } catch (error) {
-    closeSync(fd);
-    rmSync(temp, { force: true });
+    disk.remove(temp);
     throw error;
   }
-  closeSync(fd);
-  renameSync(temp, path);
-  syncFolder(dirname(path));
+  if (durably) syncFolder(dirname(path));
 };
 
 /**
@@ -37,10 +47,10 @@ export const makeFolder = (path: string): void => {
 };
 
 export const syncFolder = (folder: string): void => {
-  const fd = openSync(folder, 'r');
+  const fd = disk.open(folder, 'r');
   try {
-    fsyncSync(fd);
+    disk.sync(fd);
   } finally {
-    closeSync(fd);
+    disk.close(fd);
   }
 };

@@ -8,6 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const BUSY = 5;
+const NO_DATABASE = 26;
 const EVERY_MS = 50;
 
 /**
@@ -17,7 +18,7 @@ const EVERY_MS = 50;
 export const lock = async (path: string, signal: AbortSignal, onWait?: () => void): Promise<() => void> => {
   mkdirSync(dirname(path), { recursive: true });
   for (let told = false; ; ) {
-    const held = take(path);
+    const held = tryLock(path);
     if (held) return held;
     if (!told) onWait?.();
     told = true;
@@ -26,11 +27,12 @@ export const lock = async (path: string, signal: AbortSignal, onWait?: () => voi
 };
 
 /** The lock's release, or null when somebody else has it. */
-const take = (path: string): (() => void) | null => {
+export const tryLock = (path: string): (() => void) | null => {
   const db = new DatabaseSync(path, { timeout: 0 });
   try {
     const opened = inode(path);
-    db.exec('BEGIN EXCLUSIVE');
+    // Nothing is ever written: no journal beside it, which would have to be made and removed.
+    db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     // The file may have been swept away between our opening and our locking it: then what we hold is no lock.
     if (opened !== null && inode(path) === opened) {
       const now = new Date();
@@ -38,10 +40,14 @@ const take = (path: string): (() => void) | null => {
       return () => db.close();
     }
   } catch (error) {
-    if ((error as { errcode?: number }).errcode !== BUSY) {
-      db.close();
-      throw error;
+    const { errcode } = error as { errcode?: number };
+    if (errcode !== BUSY) db.close();
+    if (errcode === NO_DATABASE) {
+      // Something has been written into it: nobody can ever have locked that.
+      rmSync(path);
+      return tryLock(path);
     }
+    if (errcode !== BUSY) throw error;
   }
   db.close();
   return null;
@@ -57,7 +63,7 @@ export const sweepLocks = (folder: string): void => {
     const path = join(folder, name);
     const used = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
     if (used === undefined || Date.now() - used < DAY_MS) continue;
-    const release = take(path);
+    const release = tryLock(path);
     if (release) rmSync(path, { force: true });
     release?.();
   }

@@ -1,105 +1,214 @@
 /**
- * Records: what each key's result was, and what each node of a recipe last built. Through Keyv, so that a team can share
- * them by URL later; embedded, they are a table in the store's database. A record is only ever written after the blobs
- * that it names are durable.
+ * Records: what each key's result was, and what each node of a recipe last built. They are a table of the store's database;
+ * a team shares those of keys by URL besides (`team.ts`). A record is only ever written after the blobs that it names are
+ * durable.
+ *
+ *   get ──> here? ──> yes                            publish ──> to the team, if nobody was first ──> here
+ *            └> the team's? ──> its blobs brought here             └> else theirs is taken, and ours dropped
  */
-import type { DatabaseSync } from 'node:sqlite';
-import Keyv from 'keyv';
-import { canonical, digest } from './digest.ts';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { type NodeHistory, type NodeRecord, recordOf, seal, stageOf, unseal } from './node-record.ts';
+import { transaction } from './schema.ts';
 
-/** An output of a node as the store keeps it. */
-export type StoredOutput =
-  | { readonly type: 'rows'; readonly digest: string; readonly rows: number; readonly lineage: string | null }
-  | { readonly type: 'tree'; readonly digest: string }
-  | { readonly type: 'metrics'; readonly digest: string }
-  | { readonly type: 'model'; readonly digest: string };
+export type { NodeHistory, NodeRecord, StoredOutput } from './node-record.ts';
 
-export interface NodeRecord {
-  /** The fingerprint's document, as canonical JSON; its digest is the key. */
-  readonly document: string;
-  readonly outputs: Readonly<Record<string, StoredOutput>>;
-  /** Wall time of the run that made it. */
-  readonly seconds: number;
-  /** When it was made, Unix seconds. */
-  readonly made: number;
-  /** Rows that the stage's code was run on. */
-  readonly computed: number | null;
-  /** Counts of `rejects` and `dropped`, and the stage's own totals. */
-  readonly tallies: Readonly<Record<string, number>>;
-  readonly warnings: readonly string[];
-  /** The stage's own words about its totals, for the table. */
-  readonly note: string | null;
-  /** Set when the stage judged its totals to be wrong: the outputs are kept to be looked at, the node fails. */
-  readonly failure: { readonly reason: string; readonly message: string; readonly advice?: string } | null;
+/** What a team shares: records by URL, and where their blobs can be had. Opened when it is first needed. */
+export interface Team {
+  /** The record of a key, as published. */
+  get(key: string): Promise<string | null>;
+  /** Keeps the first that is published under a key; returns the one that counts. */
+  publish(key: string, sealed: string): Promise<string>;
+  /** Whether there is somewhere to have blobs from. */
+  readonly hasBlobs: boolean;
+  /** Brings the blobs of a record here that are missing; whether all of them are here then. */
+  obtain(record: NodeRecord): Promise<boolean>;
+  close(): void;
 }
 
-/** What a node of a recipe was at its last builds: for `plan`, `explain` and `show`. */
-export interface NodeHistory {
+/** A record as somebody keeps it, with what is known of its use. */
+export interface KeptRecord {
   readonly key: string;
-  /** The key before that one, where it differed. */
-  readonly previous: string | null;
+  readonly record: NodeRecord;
+  /** When it was last looked up, Unix seconds; no more exact than a day. */
+  readonly used: number;
+  /** The node that it was last made or looked up for. */
+  readonly recipe: string | null;
+  readonly node: string | null;
 }
+
+const DAY = 86_400;
 
 export class Records {
-  readonly #keyv: Keyv;
+  readonly #db: DatabaseSync;
+  readonly #team: Team | null;
+  readonly #get: StatementSync;
+  /** Keys looked up here whose last use is more than a day ago. */
+  readonly #touched = new Set<string>();
+  /** Keys of which the team has a record whose blobs cannot be had: what is made of them here stays here. */
+  readonly #passed = new Set<string>();
+  #caughtUp = false;
+  /** Hears what people should know about records of the team. */
+  onWarning: (message: string) => void = () => {};
 
-  constructor(db: DatabaseSync) {
-    const get = db.prepare('SELECT value FROM records WHERE key = ?');
-    const set = db.prepare('INSERT OR REPLACE INTO records VALUES (?, ?)');
-    const remove = db.prepare('DELETE FROM records WHERE key = ?');
-    this.#keyv = new Keyv({
-      store: {
-        get: async (key: string) => (get.get(key) as { value: string } | undefined)?.value,
-        set: async (key: string, value: string) => void set.run(key, value),
-        delete: async (key: string) => remove.run(key).changes > 0,
-        clear: async () => db.exec('DELETE FROM records'),
-      },
-      throwOnErrors: true,
-    });
+  constructor(db: DatabaseSync, team: Team | null = null) {
+    this.#db = db;
+    this.#team = team;
+    this.#get = db.prepare('SELECT value, (SELECT used FROM uses WHERE key = ?1) AS used FROM records WHERE key = ?2');
   }
 
   /** The record of a key, or null: also when what is stored cannot be read back whole. */
   async get(key: string): Promise<NodeRecord | null> {
-    return this.#read<NodeRecord>(`node:${key}`);
+    const row = this.#get.get(key, `node:${key}`) as { value: string; used: number | null } | undefined;
+    const record = row ? unseal<NodeRecord>(row.value) : null;
+    if (record) {
+      if (Math.abs(now() - (row!.used ?? 0)) > DAY) this.#touched.add(key);
+      if (this.#team?.hasBlobs) await this.#team.obtain(record);
+      return record;
+    }
+    return this.#team && (await this.#theirs(key, this.#team));
   }
 
-  /** Keeps the first record published under a key and returns the one that counts. */
-  async publish(key: string, record: NodeRecord, replace = false): Promise<NodeRecord> {
-    const first = replace ? null : await this.get(key);
+  /**
+   * Keeps the first record published under a key, and returns the one that counts. With `over`, it takes the place of one
+   * that is here; `forced` says that the user asked for it, whatever the team has.
+   */
+  async publish(key: string, record: NodeRecord, over: boolean | 'forced' = false): Promise<NodeRecord> {
+    const first = over ? null : await this.get(key);
     if (first) return first;
-    await this.#write(`node:${key}`, record);
-    return record;
+    const counts = this.#team && over !== 'forced' ? await this.#share(key, record, this.#team) : record;
+    this.#keep(key, counts);
+    return counts;
   }
 
   async forget(key: string): Promise<void> {
-    await this.#keyv.delete(`node:${key}`);
+    this.#db.prepare('DELETE FROM records WHERE key = ?').run(`node:${key}`);
   }
 
   /** `recipe` is the recipe's path relative to the project. */
   async history(recipe: string, node: string): Promise<NodeHistory | null> {
-    return this.#read<NodeHistory>(`last:${recipe}:${node}`);
+    const row = this.#get.get('', `last:${recipe}:${node}`) as { value: string } | undefined;
+    return row ? unseal<NodeHistory>(row.value) : null;
   }
 
   async remember(recipe: string, node: string, key: string): Promise<void> {
     const last = await this.history(recipe, node);
     if (last?.key === key) return;
-    await this.#write(`last:${recipe}:${node}`, { key, previous: last?.key ?? null } satisfies NodeHistory);
+    const value = seal({ key, previous: last?.key ?? null } satisfies NodeHistory);
+    transaction(this.#db, () => {
+      this.#set(`last:${recipe}:${node}`, value);
+      this.#db
+        .prepare(
+          `INSERT INTO uses VALUES (?, ?, ?, ?)
+           ON CONFLICT DO UPDATE SET used = excluded.used, recipe = excluded.recipe, node = excluded.node`,
+        )
+        .run(key, now(), recipe, node);
+    });
+    this.#touched.delete(key);
   }
 
-  async #write(key: string, value: unknown): Promise<void> {
-    const text = canonical(value);
-    await this.#keyv.set(key, [digest(text), text]);
-  }
-
-  async #read<T>(key: string): Promise<T | null> {
-    let stored: unknown;
-    try {
-      stored = await this.#keyv.get(key);
-    } catch (error) {
-      if (error instanceof SyntaxError) return null;
-      throw error;
+  /** Every record that can be read. */
+  *all(): Generator<KeptRecord> {
+    const rows = this.#db
+      .prepare(
+        `SELECT substr(r.key, 6) AS key, value, used, recipe, node FROM records AS r
+         LEFT JOIN uses ON uses.key = substr(r.key, 6) WHERE r.key >= 'node:' AND r.key < 'node;'`,
+      )
+      .iterate();
+    for (const row of rows) {
+      const { value, used, ...rest } = row as unknown as Omit<KeptRecord, 'record'> & { value: string };
+      const record = unseal<NodeRecord>(value);
+      if (record) yield { ...rest, used: used ?? record.made, record };
     }
-    if (!Array.isArray(stored) || typeof stored[1] !== 'string' || digest(stored[1]) !== stored[0]) return null;
-    return JSON.parse(stored[1]) as T;
+  }
+
+  /** What each node of each recipe was at its last two builds. */
+  histories(): { readonly recipe: string; readonly node: string; readonly history: NodeHistory }[] {
+    const rows = this.#db.prepare("SELECT key, value FROM records WHERE key >= 'last:' AND key < 'last;'").all();
+    return (rows as { key: string; value: string }[]).flatMap(({ key, value }) => {
+      const history = unseal<NodeHistory>(value);
+      const [, recipe, node] = /^last:(.*):([^:]*)$/.exec(key) ?? [];
+      return history && recipe !== undefined && node !== undefined ? [{ recipe, node, history }] : [];
+    });
+  }
+
+  /** Takes note of what was looked up. */
+  save(): void {
+    if (this.#touched.size === 0) return;
+    const touch = this.#db.prepare(
+      'INSERT INTO uses VALUES (?, ?, NULL, NULL) ON CONFLICT DO UPDATE SET used = excluded.used',
+    );
+    transaction(this.#db, () => {
+      for (const key of this.#touched) touch.run(key, now());
+    });
+    this.#touched.clear();
+  }
+
+  close(): void {
+    this.#team?.close();
+  }
+
+  async #theirs(key: string, team: Team): Promise<NodeRecord | null> {
+    if (this.#passed.has(key)) return null;
+    await this.#catchUp(team);
+    const sealed = await team.get(key);
+    const record = sealed === null ? null : recordOf(key, sealed);
+    if (!record) return null;
+    if (await team.obtain(record)) {
+      this.#keep(key, record);
+      return record;
+    }
+    this.#passed.add(key);
+    this.onWarning(
+      `${stageOf(record)} has been made by somebody else (in ${Math.round(record.seconds)} s), but its result is neither here nor at FINETUNE_BLOBS: it is made again`,
+    );
+    return null;
+  }
+
+  /** Tells the team of what it could not be told when it was made. */
+  async #catchUp(team: Team): Promise<void> {
+    if (this.#caughtUp) return;
+    const keys = this.#db.prepare("SELECT key FROM records WHERE key >= 'unshared:' AND key < 'unshared;'").all();
+    for (const { key: mark } of keys as { key: string }[]) {
+      const key = mark.slice('unshared:'.length);
+      const row = this.#get.get(key, `node:${key}`) as { value: string } | undefined;
+      if (row) await team.publish(key, row.value);
+      this.#db.prepare('DELETE FROM records WHERE key = ?').run(mark);
+    }
+    this.#caughtUp = true;
+  }
+
+  /** The record that counts, of ours and one that the team may have had before. */
+  async #share(key: string, ours: NodeRecord, team: Team): Promise<NodeRecord> {
+    // Rows that failed for a while are tried again: nobody else should have to live with them.
+    if (this.#passed.has(key) || (ours.tallies.again ?? 0) > 0) return ours;
+    let winner: string;
+    try {
+      await this.#catchUp(team);
+      const sealed = seal(ours);
+      winner = await team.publish(key, sealed);
+      if (winner === sealed) return ours;
+    } catch (error) {
+      // It has been made, perhaps at a great price: it counts here, and for the team as soon as it can be told.
+      this.#set(`unshared:${key}`, '');
+      this.onWarning(`the record of ${stageOf(ours)} is kept here only: ${(error as Error).message}`);
+      return ours;
+    }
+    const theirs = recordOf(key, winner);
+    return theirs && (await team.obtain(theirs)) ? theirs : ours;
+  }
+
+  #keep(key: string, record: NodeRecord): void {
+    transaction(this.#db, () => {
+      this.#set(`node:${key}`, seal(record));
+      this.#db
+        .prepare('INSERT INTO uses VALUES (?, ?, NULL, NULL) ON CONFLICT DO UPDATE SET used = excluded.used')
+        .run(key, now());
+    });
+  }
+
+  #set(key: string, value: string): void {
+    this.#db.prepare('INSERT OR REPLACE INTO records VALUES (?, ?)').run(key, value);
   }
 }
+
+const now = (): number => Math.floor(Date.now() / 1000);

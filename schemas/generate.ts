@@ -1,7 +1,7 @@
 /** Makes what follows from the stages' schemas: `types.ts` for our code and `recipe.schema.json` for editors. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
-import { SECTIONS, type StageSchema, stageNames, stageSchema } from '../src/stages.ts';
+import { RESOURCES, SECTIONS, type StageSchema, stageNames, stageSchema } from '../src/stages.ts';
 
 type Schema = Record<string, unknown>;
 
@@ -33,6 +33,7 @@ export const types = async (): Promise<string> => {
   const parts = [
     '/** The options of every stage as it sees them, defaults filled in. Made by schemas/generate.ts from schemas/stages/. */\n',
   ];
+  const known = new Set<string>();
   for (const section of SECTIONS) {
     for (const name of stageNames(section)) {
       const {
@@ -42,7 +43,11 @@ export const types = async (): Promise<string> => {
         title: ____,
         ...schema
       } = stageSchema(section, name) as StageSchema & Schema;
-      const text = await compile(plain(filledIn(schema)) as JSONSchema, typeName(name), {
+      // A stage that belongs to two sections has the same options in both.
+      const made = typeName(name);
+      if (known.has(made)) continue;
+      known.add(made);
+      const text = await compile(plain(filledIn(schema)) as JSONSchema, made, {
         bannerComment: '',
         ignoreMinAndMaxItems: true,
         additionalProperties: false,
@@ -66,13 +71,26 @@ const interpolated = (option: Schema): Schema =>
     : {
         description: option.description,
         default: option.default,
-        anyOf: [option, { type: 'string', pattern: '^\\$\\{(vars|env)[.:][^}]+\\}$' }],
+        anyOf: [option, { type: 'string', pattern: '^\\$\\{(vars|matrix|env)[.:][^}]+\\}$' }],
       };
 
 const REFERENCE: Schema = {
   type: 'string',
-  description: 'A node, or node.output.',
-  pattern: '^([a-z][a-z0-9_-]*(\\.[A-Za-z0-9_-]+)?|.*\\$\\{.*)$',
+  description: 'A node, or node.output; of a node with a matrix also one variant (node@r=8, node@r=8.output).',
+  pattern: '^([a-z][a-z0-9_-]*(@.+)?(\\.[A-Za-z0-9_-]+)?|.*\\$\\{.*)$',
+};
+
+const MATRIX: Schema = {
+  type: 'object',
+  description:
+    'Axes with their values: a variant of the node for each combination, which uses them as "${matrix.axis}".',
+  propertyNames: { pattern: '^[a-z][a-z0-9_-]*$' },
+  additionalProperties: {
+    anyOf: [
+      { type: 'array', minItems: 1, items: { type: ['string', 'number', 'boolean'] } },
+      { type: 'string', pattern: '^\\$\\{vars\\.[^}]+\\}$' },
+    ],
+  },
 };
 
 const nodeSchema = (section: (typeof SECTIONS)[number]): Schema => ({
@@ -95,6 +113,11 @@ const nodeSchema = (section: (typeof SECTIONS)[number]): Schema => ({
       ],
     },
     with: { type: 'object' },
+    matrix: MATRIX,
+    resources: {
+      ...RESOURCES,
+      properties: Object.fromEntries(Object.entries(RESOURCES.properties).map(([k, p]) => [k, interpolated(p)])),
+    },
   },
   allOf: stageNames(section).map(name => {
     const { stage, $id: _, $schema: __, title: ___, ...schema } = stageSchema(section, name) as StageSchema & Schema;
@@ -102,7 +125,7 @@ const nodeSchema = (section: (typeof SECTIONS)[number]): Schema => ({
       Object.entries((schema.properties ?? {}) as Record<string, Schema>).map(([k, p]) => [k, interpolated(p)]),
     );
     const mostly =
-      stage.outputs.rows === 'rows'
+      stage.outputs.rows === 'rows' || stage.outputFromOption?.types.rows === 'rows'
         ? {
             mostly: {
               type: 'number',

@@ -1,6 +1,38 @@
 /** The options of every stage as it sees them, defaults filled in. Made by schemas/generate.ts from schemas/stages/. */
 
 /**
+ * Runs a program of any kind in a folder of its own. The folder is fresh and holds `files` at their paths relative to the recipe; the environment is PATH, an empty HOME, LANG=C.UTF-8, TZ=UTC and `env`. `$OUT` is where the result goes. `$IN` is the folder of what `from` names; of a map, whose names are yours to choose, `$IN_<name>` (with `_` for `-`): rows are a folder with rows.jsonl, one JSON object of fields a line; files and models are folders; metrics are a folder with metrics.json.
+ */
+export interface CommandOptions {
+  /**
+   * A line for the shell (sh -c), or a list: a program and its arguments, run as they stand. Of several lines (run: |) the first that fails ends the command.
+   */
+  readonly run: string | readonly string[];
+  /**
+   * Globs of the files that it reads, relative to the folder of the recipe. One, or a list. It sees no others.
+   */
+  readonly files?: string | readonly string[];
+  /**
+   * Environment variables, which belong to the key. A secret is written "${env:NAME}" and belongs to none.
+   */
+  readonly env: {
+    readonly [k: string]: string | number | boolean;
+  };
+  /**
+   * What `$OUT` is. files: an empty folder, whose files are the result. rows: a file to be written, JSON Lines; each object is a row. metrics: a file to be written, one JSON object.
+   */
+  readonly output: 'files' | 'rows' | 'metrics';
+  /**
+   * With output: rows, the field whose value names each row. It must be unique. Without it, ids are made from the content.
+   */
+  readonly key?: string;
+  /**
+   * Rows with their ids: each line of an input's rows.jsonl, and of `$OUT` with output: rows, is {"id": …, "parent": …, "fields": {…}}.
+   */
+  readonly ids: boolean;
+}
+
+/**
  * Documents (Markdown, HTML, text) and records (JSON Lines, CSV) from the recipe's folder, one row each.
  */
 export interface FilesOptions {
@@ -55,7 +87,7 @@ export interface DedupOptions {
 }
 
 /**
- * Keeps the rows whose text passes every rule; the others are dropped with the rule they broke.
+ * Keeps the rows whose text and numbers pass every rule; the others are dropped with the rule they broke.
  */
 export interface FilterOptions {
   /**
@@ -96,9 +128,95 @@ export interface FilterOptions {
    */
   readonly without?: string | readonly string[];
   /**
+   * Bounds of the numbers in other fields, by the field's name, such as those that `score` writes: { repetition: { max: 0.3 } }.
+   */
+  readonly where?: {
+    /**
+     * Least and greatest number that pass.
+     */
+    readonly [k: string]: {
+      /**
+       * Least number that passes.
+       */
+      readonly min?: number;
+      /**
+       * Greatest number that passes.
+       */
+      readonly max?: number;
+    };
+  };
+  /**
    * Whether `matches` and `not_matches` take capitals and small letters as equal.
    */
   readonly ignore_case: boolean;
+}
+
+/**
+ * Rows of several inputs (a list) in given proportions, shuffled together; each row's id begins with its input's name. Mixing general data into a small domain set keeps a model from forgetting.
+ */
+export interface MixOptions {
+  /**
+   * Share of each input by its name, relative to the sum: { domain: 0.8, general: 0.2 }. Left out, inputs count by their rows.
+   */
+  readonly weights?: {
+    readonly [k: string]: number;
+  };
+  /**
+   * How many rows come out. Left out: as many as the weights allow without a repetition; without weights, all.
+   */
+  readonly rows?: number;
+  /**
+   * Most rows of an input, by its name. What it cannot give then comes from the others.
+   */
+  readonly caps?: {
+    readonly [k: string]: number;
+  };
+  /**
+   * Whether an input with fewer rows than are asked of it gives them more than once; with false, that is an error.
+   */
+  readonly repeat: boolean;
+  /**
+   * Another seed draws other rows, in another order.
+   */
+  readonly seed: number;
+}
+
+/**
+ * Removes near duplicates: rows whose texts share most of their short runs of words are joined, and of all that are joined, directly or through others, one stays. Capitals, punctuation and white space do not count.
+ */
+export interface NearDedupOptions {
+  /**
+   * Field to compare, or a list of them, taken together. Left out: `text`, and in rows without it every text they hold. A row without a word in it stays.
+   */
+  readonly field?: string | readonly string[];
+  /**
+   * minhash compares which runs of words two texts share (Jaccard similarity). simhash compares 64-bit fingerprints: smaller and faster, and finds only texts that are almost equal.
+   */
+  readonly method: 'minhash' | 'simhash';
+  /**
+   * Similarity from which two texts are near duplicates: the share of runs of words that they have in common, 0.8 if left out. It is estimated from 112 hashes: within about 0.04 at 0.8.
+   */
+  readonly threshold?: number;
+  /**
+   * Together with `rows`: number of bands in place of the one chosen for the threshold (14 of 8 rows at 0.8). More of them find more pairs and take more time.
+   */
+  readonly bands?: number;
+  /**
+   * Together with `bands`: hashes in a band.
+   */
+  readonly rows?: number;
+  /**
+   * Of simhash: most bits of 64 in which near duplicates differ, 4 if left out.
+   */
+  readonly distance?: number;
+  /**
+   * Length of a run of words, 5 if left out (6 for simhash). In scripts without spaces (Chinese, Japanese, Thai, Khmer ...) each character is a word. A text that is shorter is one run.
+   */
+  readonly shingle?: number;
+  /**
+   * Which one stays: the first in order, or the one with the longest text.
+   */
+  readonly keep: 'first' | 'longest';
 }
 
 /**
@@ -168,6 +286,42 @@ export interface PlainTextOptions {
 }
 
 /**
+ * Some of the rows, drawn by the seed and each row's id, in the order in which they were drawn.
+ */
+export interface SampleOptions {
+  /**
+   * How many; all where there are fewer.
+   */
+  readonly rows?: number;
+  /**
+   * Share of the rows, rounded; one row at least.
+   */
+  readonly share?: number;
+  /**
+   * Another seed draws other rows.
+   */
+  readonly seed: number;
+}
+
+/**
+ * Writes a number about a text into a field of its own. A `filter` with `where` then keeps rows by it: when its bound moves, nothing is scored again.
+ */
+export interface ScoreOptions {
+  /**
+   * Field that is measured.
+   */
+  readonly field: string;
+  /**
+   * characters, words: how many. The others are shares between 0 and 1: unique_words, different words among all; punctuation (with symbols) and digits, among all characters; caps, capitals among letters; repetition, runs of three words that stood in the text before.
+   */
+  readonly measure: 'characters' | 'words' | 'unique_words' | 'punctuation' | 'digits' | 'caps' | 'repetition';
+  /**
+   * Field of the number; called as the measure if left out.
+   */
+  readonly as?: string;
+}
+
+/**
  * Makes an instruction and its response of two neighbouring sentences of one parent: documentation states a thing, then explains it.
  */
 export interface SentencePairsOptions {
@@ -226,6 +380,16 @@ export interface SentencesOptions {
 }
 
 /**
+ * Puts the rows in an order drawn by the seed and each row's id: a row that is added stands somewhere among the others, and they keep their order.
+ */
+export interface ShuffleOptions {
+  /**
+   * Another seed draws another order.
+   */
+  readonly seed: number;
+}
+
+/**
  * Deals rows to sides named by you, such as train and eval, so that what belongs together stays on one side. Each option besides `seed` and `by` is the name of a side with its share: train: 0.9, eval: 0.1.
  */
 export interface SplitOptions {
@@ -278,6 +442,16 @@ export interface SplitOptions {
          */
         readonly component: readonly string[];
       };
+}
+
+/**
+ * How many rows there are, and how long their texts are in characters and words: least, median, mean, 95th percentile, greatest, and a histogram. `finetune show` prints them.
+ */
+export interface StatsOptions {
+  /**
+   * Field to measure, or a list of them; every field that holds a text if left out. Median and percentile are exact up to 255, and within 0.4 % above.
+   */
+  readonly field?: string | readonly string[];
 }
 
 /**
@@ -370,9 +544,9 @@ export interface ChatOptions {
  */
 export interface LoraOptions {
   /**
-   * What trains. embedded: ONNX Runtime on the CPU, needs nothing else; Llama, Mistral without a window, Qwen2, Qwen3.
+   * What trains. embedded: ONNX Runtime on the CPU, needs nothing else; Llama, Mistral without a window, Qwen2, Qwen3. cuda: PyTorch on a GPU (on the CPU where there is none); the same families, Mistral's window, and gpt-oss.
    */
-  readonly backend: 'embedded';
+  readonly backend: 'embedded' | 'cuda';
   /**
    * Rank of the adapter's factors.
    */
@@ -382,7 +556,7 @@ export interface LoraOptions {
    */
   readonly alpha: number;
   /**
-   * Dropout on the adapter's input. The embedded backend trains without: 0 is the only value.
+   * Dropout on the adapter's input. The embedded backend trains without.
    */
   readonly dropout: number;
   /**
@@ -390,11 +564,11 @@ export interface LoraOptions {
    */
   readonly rslora: boolean;
   /**
-   * Matrices that get an adapter, in every layer.
+   * Matrices that get an adapter, in every layer. gpt-oss's experts have gate_up_proj and down_proj.
    *
    * @minItems 1
    */
-  readonly targets: readonly ('q_proj' | 'k_proj' | 'v_proj' | 'o_proj' | 'gate_proj' | 'up_proj' | 'down_proj')[];
+  readonly targets: readonly ('q_proj' | 'k_proj' | 'v_proj' | 'o_proj' | 'gate_proj' | 'up_proj' | 'down_proj' | 'gate_up_proj')[];
   /**
    * Optimiser steps; goes through the rows again where needed. Instead of epochs.
    */
@@ -411,6 +585,26 @@ export interface LoraOptions {
    * Rows in one run of the model; auto: as many as fit. Changes memory and speed, not the loss.
    */
   readonly micro_batch: 'auto' | number;
+  /**
+   * Of the model's numbers while it trains, backend cuda: bf16 where there is a GPU, else float32.
+   */
+  readonly precision?: 'auto' | 'bf16' | 'float32';
+  /**
+   * What is made again instead of kept for the backward pass, backend cuda. none: nothing; selective: the inside of experts or of the gated block; full: all but each layer's input. Less memory, more time, the same numbers.
+   */
+  readonly checkpointing?: 'none' | 'selective' | 'full';
+  /**
+   * Products with frozen experts in float8, backend cuda: faster, and rounded. MXFP4's weights stay exact.
+   */
+  readonly fp8?: boolean;
+  /**
+   * Only operations that give the same bits each time on the same device and versions, backend cuda.
+   */
+  readonly deterministic?: boolean;
+  /**
+   * When a GPU's memory does not suffice, backend cuda: fail, or retry the step in smaller runs.
+   */
+  readonly on_oom?: 'fail' | 'retry';
   /**
    * Highest learning rate.
    */

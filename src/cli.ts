@@ -2,6 +2,7 @@
 import { Console } from 'node:console';
 import { parseArgs } from 'node:util';
 import { type Command, type ExitCode, type Flags, usage } from './command.ts';
+import * as build from './commands/build.ts';
 import { type Failure, FailureError, systemFailure } from './failure.ts';
 import { didYouMean, nearest } from './load/suggest.ts';
 
@@ -21,14 +22,22 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   build: {
     usage: 'build [node…]',
     about: 'bring nodes up to date (all, when none is named)',
-    flags: [...RECIPE, 'keep-going', 'force', 'jobs', 'dry-run', 'plain'],
+    flags: [...RECIPE, 'locked', 'yes', 'ask-after', 'keep-going', 'force', 'trace', 'jobs', 'dry-run', 'plain'],
     names: [0, Infinity],
-    load: () => import('./commands/build.ts'),
+    // Every other one waits until it is called: to find nothing to do is to take little longer than Node's own start.
+    load: async () => build,
+  },
+  watch: {
+    usage: 'watch [node…]',
+    about: 'build on every save what is cheap, and nodes that are named',
+    flags: [...RECIPE, 'train', 'slow', 'jobs', 'plain'],
+    names: [0, Infinity],
+    load: () => import('./commands/watch.ts'),
   },
   plan: {
     usage: 'plan [node…]',
-    about: 'say what a build would do, and why',
-    flags: RECIPE,
+    about: 'say what a build would do, why, and what it would cost',
+    flags: [...RECIPE, 'ask-after'],
     names: [0, Infinity],
     load: () => import('./commands/plan.ts'),
   },
@@ -38,6 +47,20 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     flags: RECIPE,
     names: [1, 1],
     load: () => import('./commands/explain.ts'),
+  },
+  diff: {
+    usage: 'diff [A [B [node…]]]',
+    about: 'compare builds (last, previous, 7) or git revisions: recipe, rows, metrics',
+    flags: [...RECIPE, 'rows'],
+    names: [0, Infinity],
+    load: () => import('./commands/diff.ts'),
+  },
+  lock: {
+    usage: 'lock [node…]',
+    about: 'bring the lock file up to date without building',
+    flags: ['recipe', 'profile', 'json'],
+    names: [0, Infinity],
+    load: () => import('./commands/lock.ts'),
   },
   show: {
     usage: 'show node[.output]',
@@ -54,10 +77,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import('./commands/graph.ts'),
   },
   cache: {
-    usage: 'cache size|verify',
-    about: 'how much the store holds; whether all of it is sound',
-    flags: ['recipe', 'json'],
-    names: [1, 1],
+    usage: 'cache action [name…]',
+    about: 'look after the store: size, ls, gc, verify, tag, untag, publish',
+    flags: ['recipe', 'size', 'paid', 'dry-run', 'json'],
+    names: [1, Infinity],
     load: () => import('./commands/cache.ts'),
   },
   init: {
@@ -89,9 +112,17 @@ const FLAGS: Readonly<
   },
   'keep-going': { type: 'boolean', short: 'k', about: 'after a failure, go on with what does not depend on it' },
   force: { type: 'string', multiple: true, value: 'node', about: 'run a node again even though it is cached' },
+  trace: { type: 'boolean', about: 'refuse results of files that their node does not declare (needs strace)' },
   jobs: { type: 'string', short: 'j', value: 'n', about: 'nodes and chunks at once (the number of cores)' },
-  'dry-run': { type: 'boolean', short: 'n', about: 'the same as plan' },
-  rows: { type: 'string', value: 'n', about: 'how many rows to print (10)' },
+  train: { type: 'boolean', about: 'also trainings, and whatever else takes long' },
+  slow: { type: 'string', value: 'seconds', about: 'a node whose last run took longer is not cheap (30)' },
+  locked: { type: 'boolean', about: 'fail where the lock file would change; train nothing again' },
+  yes: { type: 'boolean', short: 'y', about: 'repeat long trainings without asking' },
+  'ask-after': { type: 'string', value: 'time', about: 'ask before a training as long as this is repeated (10m)' },
+  'dry-run': { type: 'boolean', short: 'n', about: 'only say what would be done' },
+  size: { type: 'string', value: 'size', about: 'what the store may take: 10GB (FINETUNE_STORE_SIZE, else 50GB)' },
+  paid: { type: 'boolean', about: 'collect trainings and paid answers too' },
+  rows: { type: 'string', value: 'n', about: 'how many rows to print (10; diff: 3)' },
   format: { type: 'string', value: 'name', about: 'text, mermaid or dot (text)' },
   json: { type: 'boolean', about: 'JSON on stdout, one value a line, and nothing else' },
   plain: { type: 'boolean', about: 'plain lines even on a terminal' },
@@ -109,7 +140,7 @@ export const main = async (argv: readonly string[]): Promise<ExitCode> => {
   } catch (error) {
     const failures = error instanceof FailureError ? error.failures : known(error);
     if (!failures) throw error;
-    await report(failures, json, argv[0] === 'build');
+    await report(failures, json, argv[0] === 'build' || argv[0] === 'watch');
     return 2;
   }
 };
@@ -183,10 +214,18 @@ const NONE: Flags = {
   set: [],
   force: [],
   'keep-going': false,
+  trace: false,
   jobs: undefined,
+  train: false,
+  slow: undefined,
   rows: undefined,
   format: undefined,
   'dry-run': false,
+  locked: false,
+  yes: false,
+  'ask-after': undefined,
+  size: undefined,
+  paid: false,
   json: false,
   plain: false,
 };

@@ -10,10 +10,18 @@ export interface Flags {
   readonly set: readonly string[];
   readonly force: readonly string[];
   readonly 'keep-going': boolean;
+  readonly trace: boolean;
   readonly jobs: string | undefined;
   readonly rows: string | undefined;
   readonly format: string | undefined;
+  readonly train: boolean;
+  readonly slow: string | undefined;
   readonly 'dry-run': boolean;
+  readonly locked: boolean;
+  readonly yes: boolean;
+  readonly 'ask-after': string | undefined;
+  readonly size: string | undefined;
+  readonly paid: boolean;
   readonly json: boolean;
   readonly plain: boolean;
 }

@@ -36,7 +36,11 @@ export type Reason =
   | 'unknown-path'
   | 'unknown-profile'
   | 'user-stage'
+  | 'invalid-matrix'
+  | 'unknown-variant'
+  | 'too-many-nodes'
   // running
+  | 'not-enough-resources'
   | 'secret-missing'
   | 'file-missing'
   | 'file-unreadable'
@@ -104,7 +108,7 @@ export const systemFailure = (error: unknown, doing: string): Failure | null => 
     return {
       reason: 'store-corrupt',
       message: `the store's database is damaged (${(error as Error).message})`,
-      advice: 'move the folder .finetune aside: everything in it can be built again',
+      advice: 'run the same command again: what can be read of it is saved first, and the rest built again',
     };
   }
   if (errcode === 5) {

@@ -25,6 +25,9 @@ const spellings = (secret: string): string[] => {
   return [...all, ...lowerHex, ...lines.flatMap(spellings)];
 };
 
+/** Of no secrets: nothing has to be gone through. */
+export const asItIs: Redact = text => text;
+
 /**
  * Replaces every occurrence of a secret of at least four characters by `***`. Longer secrets win; where two overlap, all
  * of both goes.
@@ -32,7 +35,7 @@ const spellings = (secret: string): string[] => {
 export const redactor = (secrets: readonly string[]): Redact => {
   const needles = [...new Set(secrets.filter(s => s.length >= SHORTEST_SECRET).flatMap(spellings))];
   needles.sort((a, b) => b.length - a.length);
-  if (needles.length === 0) return text => text;
+  if (needles.length === 0) return asItIs;
   return text => {
     const hits: [start: number, end: number][] = [];
     for (const needle of needles) {

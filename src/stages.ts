@@ -1,6 +1,7 @@
 /** The registry: which stages there are, their schemas, and the module that does each one's work. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Stage } from '../stages/contract.ts';
 import { importUserModule } from './user-module.ts';
 
@@ -21,16 +22,51 @@ export interface StageInterface {
   readonly version: number;
   /** By name; a bare `from: node` goes to the first. */
   readonly inputs: Readonly<Record<string, Port>>;
+  /** Takes any number of inputs, of any type, under names of the recipe's choosing; a bare `from: node` is called `in`. */
+  readonly anyInputs?: boolean;
   readonly outputs: Readonly<Record<string, ArtifactType>>;
   /** What a bare reference to the node means. */
   readonly default?: string;
   /** Every option but these names an output of rows (`split`). */
   readonly outputsFromOptions?: { readonly except: readonly string[] };
+  /** The value of this option names the only output; the first of them without it. */
+  readonly outputFromOption?: { readonly option: string; readonly types: Readonly<Record<string, ArtifactType>> };
   /** Looks at rows one by one or by groups, so has the outputs `rejects` and `dropped` too. */
   readonly rowwise?: boolean;
+  /** With this value of the option it runs a program of these files (globs below `stages/`), which are in the key. */
+  readonly environment?: readonly { readonly option: string; readonly is: string; readonly files: readonly string[] }[];
   /** `all`: uses every core, so nothing else runs beside it. */
   readonly threads?: 'all';
+  /** What it needs of the machine where the recipe does not say. */
+  readonly resources?: ResourceOptions;
 }
+
+/** As in the recipe: `resources: { cpu: 4, gpu: 1, memory: 8GB }`. */
+export interface ResourceOptions {
+  readonly cpu?: number | 'all';
+  readonly gpu?: number;
+  readonly memory?: string;
+}
+
+/** JSON Schema of `ResourceOptions`. */
+export const RESOURCES = {
+  type: 'object',
+  description: 'What the node needs of the machine while it runs; never part of its key.',
+  additionalProperties: false,
+  properties: {
+    cpu: {
+      description: 'Cores, or all of them.',
+      anyOf: [{ title: 'a whole number from 1', type: 'integer', minimum: 1 }, { const: 'all' }],
+    },
+    gpu: { description: 'GPUs, each for this node alone.', type: 'integer', minimum: 0 },
+    memory: {
+      description: 'Main memory: 8GB, 512MiB.',
+      type: 'string',
+      pattern: '^\\d+(\\.\\d+)? *([KMGT]i?)?B$',
+      advice: 'write a number and a unit: 8GB, 512MiB',
+    },
+  },
+} as const;
 
 export interface StageSchema {
   readonly title: string;
@@ -80,25 +116,63 @@ export const stageSchema = (section: Section, name: string): StageSchema => {
   return known;
 };
 
+/** Paths of the stages' schemas, and of the folders that they lie in. */
+export const schemaFiles = (): string[] => {
+  const folder = fileURLToPath(schemas);
+  return SECTIONS.flatMap(section => [
+    `${folder}${section}`,
+    ...stageNames(section).map(name => `${folder}${section}/${name}.json`),
+  ]);
+};
+
 /** Changes when the stages' schemas may have: their files' times and sizes. */
 export const stamp = (): string =>
-  SECTIONS.flatMap(section =>
-    stageNames(section).map(name => {
-      const { mtimeMs, size } = statSync(new URL(`${section}/${name}.json`, schemas));
-      return `${section}/${name}:${mtimeMs}:${size}`;
-    }),
-  ).join(' ');
+  schemaFiles()
+    .filter(path => path.endsWith('.json'))
+    .map(path => {
+      const { mtimeMs, size } = statSync(path);
+      return `${path}:${mtimeMs}:${size}`;
+    })
+    .join(' ');
+
+/** Where the stages lie. */
+export const stagesFolder = (): string => fileURLToPath(new URL('../stages/', import.meta.url));
 
 /** URL of the module of `transforms/sentences`; it runs in this process or in a worker. */
 export const stageModule = (stage: string): string =>
   new URL(`../stages/${stage}${extname(new URL(import.meta.url).pathname)}`, import.meta.url).href;
 
-/** Imports a stage; a user's file (a file URL with the fragment `#user`) is adapted first. */
-export const loadStage = async (module: string): Promise<Stage> => {
+/** What a user's stage exports about itself. */
+export interface UserStageSays {
+  readonly kind?: 'rows' | 'group' | 'whole';
+  readonly dear?: boolean;
+}
+
+/** A stage as the main thread sees it: of a user's only what it says of itself, for its code runs in processes of its own. */
+export const stageOf = async ({ module, says }: { module: string; says?: UserStageSays }): Promise<Stage> => {
+  if (!says) return loadStage(module);
+  const { adapt } = (await import(stageModule('transforms/user'))) as UserAdapter;
+  return adapt({ ...says, default: () => Promise.reject(new Error('runs elsewhere')) }, '');
+};
+
+interface UserAdapter {
+  adapt(module: unknown, name: string): Stage;
+}
+
+const loaded = new Map<string, Promise<Stage>>();
+
+/** Imports a stage, once; a user's file (a file URL with the fragment `#user`) is adapted first. */
+export const loadStage = (module: string): Promise<Stage> => {
+  let stage = loaded.get(module);
+  if (!stage) loaded.set(module, (stage = importStage(module)));
+  return stage;
+};
+
+const importStage = async (module: string): Promise<Stage> => {
   if (!module.includes('#user')) return ((await import(module)) as { default: Stage }).default;
   const [theirs, { adapt }] = await Promise.all([
     importUserModule(module),
-    import(stageModule('transforms/user')) as Promise<{ adapt(module: unknown, name: string): Stage }>,
+    import(stageModule('transforms/user')) as Promise<UserAdapter>,
   ]);
   return adapt(theirs, `./${basename(new URL(module).pathname)}`);
 };

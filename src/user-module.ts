@@ -8,6 +8,13 @@ const hook = (): void => {
   if (hooked || typeof nodeModule.registerHooks !== 'function') return;
   hooked = true;
   nodeModule.registerHooks({
+    // What it imports is loaded anew with it: one process may run several states of the code, one after another.
+    resolve: (specifier, context, next) => {
+      const found = next(specifier, context);
+      const state = /\?v=\w+(?=#user$)/.exec(context.parentURL ?? '')?.[0];
+      if (state === undefined || !/^\.{1,2}\//.test(specifier)) return found;
+      return { ...found, url: `${found.url}${state}#user` };
+    },
     load: (url, context, next) => {
       const ours = /\.ts(?:[?#]|$)/.test(url) && !url.includes('/node_modules/');
       return next(url, ours ? { ...context, format: 'module-typescript' } : context);

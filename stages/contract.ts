@@ -60,7 +60,13 @@ export interface RowsInput extends AsyncIterable<Row> {
   readonly count: number;
 }
 
-export type Input = RowsInput | ModelInput | TreeInput;
+/** What a node measured. */
+export interface MetricsInput {
+  readonly type: 'metrics';
+  readonly value: Fields;
+}
+
+export type Input = RowsInput | ModelInput | TreeInput | MetricsInput;
 
 /** A file that an option marked `"file"` or `"files"` in its schema resolved to. */
 export interface InputFile {
@@ -93,6 +99,11 @@ export interface RowsStage<Options = unknown, State = unknown> {
   map(row: Row, emit: Emit, state: State, options: Options): void | Promise<void>;
   /** Numbers of one emitted row, always under the same names: the engine adds them up over the whole output. */
   tally?(emitted: Row, options: Options): Readonly<Record<string, number>>;
+  /**
+   * Says that a call costs time or money (a language model, an embedding): what it gave is then kept for each row, whatever
+   * becomes of the build, and found again anywhere by the stage, its version, its options and the row's fields.
+   */
+  readonly dear?: boolean;
   /** Judges the sums of `tally`: a note for the build's table, or throws `StageError`, which fails the node. */
   verdict?(totals: Readonly<Record<string, number>>, options: Options): { readonly note: string };
 }
@@ -124,6 +135,92 @@ export interface PartitionStage<Options = unknown> {
   groups(row: Row, options: Options): readonly string[];
 }
 
+/** What is compared of a row in place of its text: see `IndexStage`. */
+export interface Sketch {
+  /** One number a band: rows that agree in any of them are looked at together. */
+  readonly bands: Uint32Array;
+  /** What `similar` compares. */
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * A stage that removes rows which are nearly equal (locality-sensitive hashing). Two rows are joined when they share a
+ * band and `similar` says so; of all rows joined, transitively, one stays. Sketches are kept, so that only changed rows are
+ * sketched again.
+ */
+export interface IndexStage<Options = unknown, State = unknown> {
+  readonly kind: 'index';
+  /** Once in each worker; what it returns reaches every `sketch`. */
+  setup?(setup: Setup<Options>): State | Promise<State>;
+  /** Lengths of a sketch's parts, the same for all rows. */
+  shape(options: Options): { readonly bands: number; readonly bytes: number };
+  /** Null for a row that has too little to compare: it stays. Its arrays may be used again for the next row. */
+  sketch(row: Row, state: State, options: Options): Sketch | null;
+  similar(a: Uint8Array, b: Uint8Array, options: Options): boolean;
+  /** The row with the greatest rank stays, of equal ranks the first in order; without it, the first in order. */
+  rank?(row: Row, options: Options): number;
+  /** Reason written to the dropped rows. */
+  readonly reason: string;
+}
+
+/**
+ * A stage that puts rows in an order drawn by hash(seed, repetition, row id), and may take fewer of an input than there
+ * are, or all of them several times: one new row is one insertion.
+ */
+export interface OrderStage<Options = unknown> {
+  readonly kind: 'order';
+  seed(options: Options): number | string;
+  /** How many rows of each input come out; all of each, once, without it. `inputs` are in the recipe's order. */
+  take?(inputs: readonly { readonly name: string; readonly count: number }[], options: Options): readonly number[];
+}
+
+/** A stage that sums rows up: partial results a chunk of rows, merged in order, so that only changed chunks are read again. */
+export interface FoldStage<Options = unknown, Partial extends Json = Json> {
+  readonly kind: 'fold';
+  /** Plain JSON of these rows alone. */
+  part(rows: readonly Row[], options: Options): Partial;
+  merge(a: Partial, b: Partial, options: Options): Partial;
+  /** The metrics of all rows; null when there are none. */
+  finish(all: Partial | null, options: Options): Fields;
+}
+
+/** What a reader makes of one record or document, in the order of its file. */
+export type Read =
+  | {
+      readonly fields: Fields;
+      /** Id where the file decides it: a document, a section. Others get theirs from `key`, or from their content. */
+      readonly id?: string;
+      /** Counts from 1 in the part that is read. */
+      readonly line?: number;
+    }
+  | { readonly reason: string; readonly line?: number; readonly text?: string }
+  /** A line that holds nothing. */
+  | null;
+
+/** A stretch of a file, whole lines of it, or all of it. */
+export interface ReadPart {
+  readonly file: InputFile;
+  /** Bytes. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A source that reads files, each on its own, or in stretches of whole lines: only changed ones are read again. */
+export interface ReadStage<Options = unknown> {
+  readonly kind: 'read';
+  /** The option that names the files. */
+  readonly option: string;
+  /** Throws StageError when these files cannot be read with these options at all. */
+  check?(files: readonly InputFile[], options: Options): void;
+  /** Whether all that the file holds brings an `id` (documents do, records do not). */
+  givesIds(file: InputFile, options: Options): boolean;
+  /** Whether a file is cut at line ends, and then gives exactly one `Read` a line (null for one without content). */
+  byLine(file: InputFile, options: Options): boolean;
+  read(part: ReadPart, options: Options): AsyncIterable<readonly Read[]>;
+  /** Field that holds a record's id; without it the id is made of the content. */
+  key?(options: Options): string | undefined;
+}
+
 export interface RowsWriter {
   /** A finished row: `id` must be unique in the output. Await it: it resolves when there is room. */
   write(row: Row, at?: Lineage): Promise<void>;
@@ -147,8 +244,12 @@ export interface WholeContext<Options> {
   readonly work: string;
   /** Aborted on Ctrl-C or when the build is given up. Save and return soon (within seconds); throw afterwards. */
   readonly signal: AbortSignal;
+  /** Put before the command line of a program that is not ours, so that what it opens is seen: under `--trace` only. */
+  readonly tracer?: readonly string[];
   /** Number of threads this node may use. */
   readonly threads: number;
+  /** The GPUs that are this node's alone, as CUDA_VISIBLE_DEVICES names them; null where it asked for none. */
+  readonly gpus: readonly string[] | null;
   /** Shown live; `done` of `total` in `unit`. Cheap to call often. */
   progress(done: number, total: number | null, unit: string, note?: string): void;
   /** A measurement over time (training step, loss …), sent as an event. */
@@ -171,6 +272,10 @@ export type Stage<Options = unknown, State = unknown> =
   | GroupStage<Options, State>
   | KeyedStage<Options>
   | PartitionStage<Options>
+  | IndexStage<Options, State>
+  | OrderStage<Options>
+  | FoldStage<Options>
+  | ReadStage<Options>
   | WholeStage<Options>;
 
 /** An expected failure of a whole node: what, where, why, and what to do. */

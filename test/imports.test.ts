@@ -23,14 +23,35 @@ const importsOf = (file: string): string[] => {
 const MAY: Readonly<Record<string, readonly string[]>> = {
   'stages/': ['stages/', 'schemas/types.ts'],
   'cache/': ['cache/', 'stages/contract.ts'],
-  'src/load/': ['src/load/', 'src/failure.ts', 'src/user-module.ts', 'src/stages.ts', 'src/version.ts', 'cache/'],
+  'src/load/': [
+    'src/load/',
+    'src/failure.ts',
+    'src/isolated.ts',
+    'src/user-module.ts',
+    'src/stages.ts',
+    'src/version.ts',
+    'cache/',
+    'stages/surroundings.ts',
+  ],
   'src/engine/': [
     'src/engine/',
     'src/load/',
     'src/events.ts',
     'src/failure.ts',
+    'src/isolated.ts',
     'src/redact.ts',
     'src/stages.ts',
+    'src/version.ts',
+    'cache/',
+    'stages/contract.ts',
+    'stages/surroundings.ts',
+  ],
+  'src/watch/': [
+    'src/watch/',
+    'src/engine/',
+    'src/load/',
+    'src/events.ts',
+    'src/failure.ts',
     'cache/',
     'stages/contract.ts',
   ],
@@ -38,7 +59,18 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   'src/commands/': ['src/', 'cache/', 'stages/contract.ts'],
 };
 
-const ONCE = ['ajv', 'execa', 'listr2', 'keyv', 'es-module-lexer', '@huggingface/jinja', 'tokenizers'];
+const ONCE = [
+  'ajv',
+  'execa',
+  'listr2',
+  'keyv',
+  'pg',
+  '@redis/client',
+  'es-module-lexer',
+  'chokidar',
+  '@huggingface/jinja',
+  'tokenizers',
+];
 
 const files = ['stages', 'cache', 'src', 'schemas'].flatMap(sources);
 

@@ -1,6 +1,6 @@
 /** The published package: packed, installed in an empty folder beside the oldest Node it promises, and run there. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +22,15 @@ const run = (command: string, args: readonly string[], cwd: string) => {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: 'utf8', timeout: 300_000 });
   return { status, stdout, stderr };
 };
+
+const OWN = `version: 1
+sources:
+  lines: { uses: command, with: { run: 'for i in 1 2 3 4; do echo "{\\"text\\":\\"a line that is long enough $i\\"}"; done > $OUT', output: rows } }
+transforms:
+  mine:   { uses: ./mine.ts, from: lines }
+  unique: { uses: dedup, from: mine }
+  parts:  { uses: split, from: unique, with: { train: 0.5, eval: 0.5, by: row } }
+`;
 
 const OFFLINE = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH/;
 
@@ -61,5 +70,17 @@ describe('the package', () => {
     const again = finetune('build', '--plain', '--set', 'trainer.adapter.with.steps=3');
     expect(again.stdout).toMatch(/^\d+ nodes cached/);
     expect(again.stderr).toBe('');
+
+    // Bundled, but for what is found by its path: stages, workers, the user's own code beside them.
+    const dist = join(folder, 'node_modules/finetune/dist');
+    const stages = globSync('*/*.json', { cwd: join(dist, 'schemas/stages') });
+    expect(stages.length).toBeGreaterThan(10);
+    for (const schema of stages)
+      expect(existsSync(join(dist, 'stages', schema.replace(/json$/, 'js'))), schema).toBe(true);
+    writeFileSync(join(folder, 'mine.ts'), "export const kind = 'rows';\nexport default (fields: object) => fields;\n");
+    writeFileSync(join(folder, 'own.yaml'), OWN);
+    const own = finetune('build', '--plain', '-r', 'own.yaml');
+    expect(own.stdout, own.stderr).toMatch(/done: 4 built/);
+    expect(finetune('show', 'parts.train', '-r', 'own.yaml').stdout).toContain('a line that is long enough');
   });
 });

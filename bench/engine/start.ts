@@ -1,60 +1,76 @@
 /**
- * What "nothing to do" costs: `npx finetune build` with everything cached, less `npx node -e 0`, medians of interleaved
- * runs: `npx node bench/engine/start.ts [runs]`. The budget is 0.3 s. The same without npx shows where the time goes.
+ * What it costs to find that there is nothing to do, by the compiled program: medians of runs in turns.
+ * `node bench/engine/start.ts [runs]`
+ *
+ *   10 nodes            what `finetune init` writes, without its training
+ *   1,000 nodes         `chains.ts`: commands over 10,000 files
+ *   after an edit       the answer kept of the last build does not stand: every node is looked up
  */
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chainNodes, recipeOf, THOUSAND, writeFiles } from './chains.ts';
+import { printFigures } from './figures.ts';
+import { inSeconds, median, seconds } from './measure.ts';
+import { compiled } from './peers/ours.ts';
 
+const runs = Number(process.argv[2] ?? 15);
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const bin = join(root, 'bin/finetune.js');
-const runs = Number(process.argv[2] ?? 11);
+const base = mkdtempSync(join(tmpdir(), 'finetune-start-'));
 
-const run = (command: string, args: readonly string[]): number => {
-  const begun = performance.now();
-  const { status, stderr } = spawnSync(command, args, {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`);
-  return performance.now() - begun;
-};
-
-const median = (all: readonly number[]): number => all.toSorted((a, b) => a - b)[all.length >> 1]!;
-
-const folder = mkdtempSync(join(tmpdir(), 'finetune-start-'));
 try {
-  mkdirSync(join(folder, '.finetune'));
-  run(process.execPath, [bin, 'init', folder]);
+  const bin = compiled(join(base, 'installed'));
+  const small = join(base, 'small');
+  mkdirSync(join(small, '.finetune'), { recursive: true });
+  seconds([process.execPath, bin, 'init', small], { cwd: root });
   // Everything but the training: that would take its minute before we can begin, and a cached node is a cached node.
-  const recipe = join(folder, 'finetune.yaml');
+  const recipe = join(small, 'finetune.yaml');
   writeFileSync(recipe, readFileSync(recipe, 'utf8').replace(/^trainer:[\s\S]*/m, ''));
-  const build = ['build', '--recipe', recipe];
-  run(process.execPath, [bin, ...build]);
-  const nodes = readFileSync(recipe, 'utf8').match(/\buses:/g)!.length;
+  const count = readFileSync(recipe, 'utf8').match(/\buses:/g)!.length;
 
+  const big = join(base, 'big');
+  const nodes = chainNodes(THOUSAND);
+  mkdirSync(join(big, '.finetune'), { recursive: true });
+  writeFiles(big, nodes);
+  writeFileSync(join(big, 'finetune.yaml'), recipeOf(nodes));
+
+  const build = [process.execPath, bin, 'build'] as const;
+  const edit = (): void => writeFileSync(join(big, 'finetune.yaml'), `${recipeOf(nodes)}# ${Math.random()}\n`);
   const cases: Record<string, () => number> = {
-    'npx node -e 0': () => run('npx', ['node', '-e', '0']),
-    'npx finetune build': () => run('npx', ['finetune', ...build]),
-    'node -e 0': () => run(process.execPath, ['-e', '0']),
-    'node bin/finetune.js --version': () => run(process.execPath, [bin, '--version']),
-    'node bin/finetune.js build': () => run(process.execPath, [bin, ...build]),
+    node: () => seconds([process.execPath, '-e', '0'], { cwd: base })!,
+    small: () => seconds([...build], { cwd: small })!,
+    big: () => seconds([...build], { cwd: big })!,
+    'npx node': () => seconds(['npx', 'node', '-e', '0'], { cwd: root })!,
+    'npx small': () => seconds(['npx', 'finetune', 'build', '--recipe', recipe], { cwd: root })!,
   };
+  // What was written just now is not trusted at once: a few rounds until all is at rest.
+  for (const once of Object.values(cases)) once();
+  for (const begun = performance.now(); performance.now() - begun < 3000; )
+    for (const once of Object.values(cases)) once();
   const times: Record<string, number[]> = {};
-  for (let i = 0; i <= runs; i++) {
-    for (const [name, once] of Object.entries(cases)) {
-      const t = once();
-      if (i > 0) (times[name] ??= []).push(t);
-    }
-  }
-  const of = (name: string) => median(times[name]!);
-  for (const name of Object.keys(cases)) console.log(`${name.padEnd(32)} ${of(name).toFixed(0).padStart(5)} ms`);
-  console.log(
-    `\n${nodes} nodes, all cached, beyond npx node -e 0: ${(of('npx finetune build') - of('npx node -e 0')).toFixed(0)} ms (median of ${runs})`,
-  );
+  for (let i = 0; i < runs; i++) for (const [name, once] of Object.entries(cases)) (times[name] ??= []).push(once());
+  const edited = Array.from({ length: Math.ceil(runs / 3) }, () => {
+    edit();
+    return seconds([...build], { cwd: big })!;
+  });
+  const of = (name: string): string => inSeconds(median(times[name]!));
+  printFigures([
+    { what: '`node -e 0`', budget: '', measured: of('node') },
+    { what: `nothing to do, ${count} nodes`, budget: '0.120 s', measured: of('small') },
+    { what: 'nothing to do, 1,000 nodes and 10,000 files', budget: '0.200 s', measured: of('big') },
+    {
+      what: 'the same after a comment in the recipe: parsed and looked up',
+      budget: '',
+      measured: inSeconds(median(edited)),
+    },
+    {
+      what: `in this clone: \`npx finetune build\`, ${count} nodes (\`npx node -e 0\`: ${of('npx node')})`,
+      budget: '',
+      measured: of('npx small'),
+    },
+  ]);
+  console.log(`\nMedians of ${runs}, Node ${process.versions.node}.`);
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(base, { recursive: true, force: true });
 }

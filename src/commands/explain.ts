@@ -1,84 +1,75 @@
-/** `finetune explain`: the difference between a node's last two results' fingerprints, followed to its first cause. */
-import type { NodeRecord } from '../../cache/records.ts';
+/** `finetune explain`: why a node was built or would be, followed to the first causes; what changed in its rows. */
 import type { Call, ExitCode } from '../command.ts';
-import { type Engine, openEngine, selectNodes } from '../engine/engine.ts';
-import { type Difference, differences, inWords } from '../engine/fingerprint.ts';
-import { type PlannedNode, plan } from '../engine/plan.ts';
-import type { GraphNode } from '../load/graph.ts';
+import { type Cause, causes, type InputRows } from '../engine/causes.ts';
+import { namedNodes, openEngine, selectNodes } from '../engine/engine.ts';
+import { inWords } from '../engine/fingerprint.ts';
+import { thousands } from '../views/numbers.ts';
 import { print, printJson } from '../views/print.ts';
-
-interface Step {
-  readonly node: string;
-  readonly state: PlannedNode['state'];
-  readonly why: string;
-  readonly differences: readonly Difference[];
-}
+import { visible } from '../views/printable.ts';
+import { changesInWords } from '../views/row-changes.ts';
 
 export const run = async ({ flags, names, env }: Call): Promise<ExitCode> => {
   const engine = await openEngine({ recipe: flags.recipe, profiles: flags.profile, set: flags.set, env });
   try {
     const nodes = selectNodes(engine.graph, names);
-    const planned = new Map((await plan(engine, nodes)).map(p => [p.name, p]));
-    const steps: Step[] = [];
-    await follow(engine, new Map(nodes.map(n => [n.name, n])), planned, names[0]!, steps);
-    if (flags.json) for (const s of steps) printJson({ type: 'explain', ...s });
-    else for (const [i, s] of steps.entries()) print(inLines(s, i));
+    const all: (readonly Cause[])[] = [];
+    for (const { name } of namedNodes(engine.graph, names)) all.push(await causes(engine, nodes, name));
+    if (flags.json) for (const s of all.flat()) printJson({ type: 'explain', ...s, rows: withIds(s.rows) });
+    else print(all.map(steps => [...steps.map(inLines), ...conclusion(steps)].join('\n')).join('\n\n'));
     return 0;
   } finally {
     engine.close();
   }
 };
 
-/** The node, and then every node before it whose change is among the reasons. */
-const follow = async (
-  engine: Engine,
-  nodes: ReadonlyMap<string, GraphNode>,
-  planned: ReadonlyMap<string, PlannedNode>,
-  name: string,
-  steps: Step[],
-): Promise<void> => {
-  if (steps.some(s => s.node === name)) return;
-  const node = nodes.get(name)!;
-  const p = planned.get(name)!;
-  const all = p.state === 'cached' ? await lastChange(engine, name) : p.differences;
-  const why =
-    p.state === 'cached'
-      ? all === null
-        ? 'up to date; this is its first result'
-        : 'up to date; its last result differs from the one before'
-      : p.state === 'build' && p.differences.length > 0
-        ? 'would be built'
-        : p.state === 'maybe'
-          ? `would be looked at ${p.why}`
-          : `would be built: ${p.why}`;
-  steps.push({
-    node: name,
-    state: p.state,
-    why: p.state === 'blocked' ? `cannot be built: ${p.why}` : why,
-    differences: all ?? [],
+/** Examples by their ids: the rows themselves are what `diff` is for. */
+const withIds = (rows: Cause['rows']) =>
+  Object.fromEntries(
+    Object.entries(rows).map(([port, { most, changes }]) => {
+      if (!changes) return [port, { most, changes }];
+      const { added, removed, changed } = changes.examples;
+      const examples = {
+        added: added.map(r => r.id),
+        removed: removed.map(r => r.id),
+        changed: changed.map(r => r.after.id),
+      };
+      return [port, { most, changes: { ...changes, examples } }];
+    }),
+  );
+
+const inLines = ({ node, why, differences, rows }: Cause, index: number): string => {
+  const lines = differences.slice(0, 20).flatMap(d => {
+    const port = d.path.startsWith('inputs.') ? d.path.slice('inputs.'.length) : null;
+    const mine = Object.entries(rows).filter(([label]) => label === port || label.startsWith(`${port} `));
+    if (mine.length === 0) return [`    ${inWords(d)}`];
+    return mine.map(([label, changes]) => `    ${rowsLine(label, changes)}`);
   });
-  const changed = new Set((all ?? []).filter(d => d.path.startsWith('inputs.')).map(d => d.path.split('.')[1]!));
-  for (const [port, { from }] of Object.entries(node.inputs)) {
-    for (const r of from) {
-      if (changed.has(port) || (p.state === 'maybe' && planned.get(r.node)!.state !== 'cached'))
-        await follow(engine, nodes, planned, r.node, steps);
-    }
-  }
+  if (differences.length > 20) lines.push(`    and ${differences.length - 20} more`);
+  const colon = differences.length > 0 ? ':' : '';
+  return [`${index === 0 ? '' : '  because '}${node}: ${why}${colon}`, ...lines].join('\n');
 };
 
-/** What changed between a node's last two results; null when there are not two. */
-const lastChange = async (engine: Engine, name: string): Promise<Difference[] | null> => {
-  const history = await engine.records.history(engine.graph.id, name);
-  if (!history?.previous) return null;
-  const [before, after]: (NodeRecord | null)[] = [
-    await engine.records.get(history.previous),
-    await engine.records.get(history.key),
+/** "input rows: 4 rows added, 13 removed (- docs/a.md/1fb7…, + docs/a.md/4472…, …)". */
+const rowsLine = (label: string, { most, changes }: InputRows): string => {
+  if (!changes) return `input ${label} changed: up to ${thousands(most)} rows`;
+  const { added, removed, changed } = changes.examples;
+  const ids = [
+    ...changed.map(r => `~ ${r.after.id}`),
+    ...removed.map(r => `- ${r.id}`),
+    ...added.map(r => `+ ${r.id}`),
   ];
-  return before && after ? differences(before.document, after.document) : null;
+  const all = changes.added + changes.removed + changes.changed;
+  const shown = [...ids.slice(0, 2).map(visible), ...(all > 2 ? ['…'] : [])].join(', ');
+  return `input ${label}: ${changesInWords(changes)}${shown && ` (${shown})`}`;
 };
 
-const inLines = ({ node, why, differences: all }: Step, index: number): string => {
-  const lines = all.slice(0, 20).map(d => `    ${inWords(d)}`);
-  if (all.length > 20) lines.push(`    and ${all.length - 20} more`);
-  return [`${index === 0 ? '' : '  because '}${node}: ${why}${all.length > 0 ? ':' : ''}`, ...lines].join('\n');
+/** In one line what a chain of reasons comes to. */
+const conclusion = (steps: readonly Cause[]): string[] => {
+  const first = steps.filter(s => s.first);
+  if (steps.length < 2 || first.length === 0) return [];
+  const said = first.slice(0, 5).map(({ node, differences }) => {
+    const own = differences.filter(d => !d.path.startsWith('inputs'));
+    return `${node}: ${inWords(own[0]!)}${own.length > 1 ? ` (+${own.length - 1} more)` : ''}`;
+  });
+  return [`first cause${said.length > 1 ? 's' : ''}: ${said.join('; ')}`];
 };

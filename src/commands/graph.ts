@@ -21,8 +21,8 @@ const FORMATS: Readonly<Record<string, (graph: Graph) => string>> = {
   mermaid: graph =>
     [
       'flowchart LR',
-      ...graph.nodes.map(n => `  ${n.name}["${n.name}<br/><small>${n.uses.replaceAll('"', '&quot;')}</small>"]`),
-      ...edges(graph).map(e => `  ${e.from} -->${e.label ? `|${e.label}|` : ''} ${e.to}`),
+      ...graph.nodes.map(n => `  ${id(n.name)}["${n.name}<br/><small>${n.uses.replaceAll('"', '&quot;')}</small>"]`),
+      ...edges(graph).map(e => `  ${id(e.from)} -->${e.label ? `|${e.label}|` : ''} ${id(e.to)}`),
     ].join('\n'),
   dot: graph =>
     [
@@ -46,6 +46,7 @@ export const run = async ({ flags, env }: Call): Promise<ExitCode> => {
         name: n.name,
         section: n.section,
         uses: n.uses,
+        ...(n.variant ? { variant: n.variant } : {}),
         options: n.options,
         from: sources(n).map(({ port, label }) => ({ port, from: label })),
         outputs: n.outputs,
@@ -53,6 +54,9 @@ export const run = async ({ flags, env }: Call): Promise<ExitCode> => {
   } else print(draw(graph));
   return 0;
 };
+
+/** Mermaid takes few signs in a node's name: those of a variant's become their code points. */
+const id = (name: string): string => name.replaceAll(/[^\w-]/gu, c => `_${c.codePointAt(0)!.toString(16)}_`);
 
 const q = (text: string): string => JSON.stringify(text);
 
@@ -64,12 +68,14 @@ const sources = (node: GraphNode): { port: string | null; node: string; label: s
       port: ports.length > 1 ? port : null,
       node: r.node,
       output: r.output,
-      label: ['rows', 'model', 'adapter'].includes(r.output) ? r.node : `${r.node}.${r.output}`,
+      label: isPlain(r.output) ? r.node : `${r.node}.${r.output}`,
     })),
   );
 };
 
 const edges = (graph: Graph): { from: string; to: string; label: string }[] =>
   graph.nodes.flatMap(n =>
-    sources(n).map(s => ({ from: s.node, to: n.name, label: s.label.includes('.') ? s.output : '' })),
+    sources(n).map(s => ({ from: s.node, to: n.name, label: isPlain(s.output) ? '' : s.output })),
   );
+
+const isPlain = (output: string): boolean => ['rows', 'model', 'adapter'].includes(output);

@@ -4,20 +4,30 @@ import type { NodeRecord, StoredOutput } from '../../cache/records.ts';
 import type { Row } from '../../stages/contract.ts';
 import { type Call, type ExitCode, usage, wholeNumber } from '../command.ts';
 import { rowsSource, treeFiles } from '../engine/artifact.ts';
-import { type Engine, openEngine, selectNodes } from '../engine/engine.ts';
+import { type Engine, openEngine } from '../engine/engine.ts';
 import { readChunk } from '../engine/reading.ts';
 import { FailureError, fail } from '../failure.ts';
+import type { GraphNode } from '../load/graph.ts';
+import { select } from '../load/select.ts';
 import { didYouMean } from '../load/suggest.ts';
 import { thousands } from '../views/numbers.ts';
 import { columns, print, printJson } from '../views/print.ts';
 import { visible } from '../views/printable.ts';
+import { showVariants } from './show/variants.ts';
 
 export const run = async ({ flags, names, env }: Call): Promise<ExitCode> => {
   const most = wholeNumber('rows', flags.rows, 10);
   const engine = await openEngine({ recipe: flags.recipe, profiles: flags.profile, set: flags.set, env });
   try {
-    const [name = '', wanted] = names[0]!.split(/\.(.*)/s);
-    const node = selectNodes(engine.graph, [name]).at(-1)!;
+    const chosen = select(engine.graph, names[0]!);
+    if (typeof chosen === 'string') return fail('unknown-node', chosen);
+    const { nodes, output: wanted } = chosen;
+    if (nodes.length > 1) {
+      await showVariants(engine, nodes, wanted, { json: flags.json, env });
+      return 0;
+    }
+    const [node] = nodes as readonly [GraphNode];
+    const { name } = node;
     const history = await engine.records.history(engine.graph.id, name);
     const record = history && (await engine.records.get(history.key));
     if (!record) return fail('not-built', `${name} has not been built`, { advice: `finetune build ${name}` });

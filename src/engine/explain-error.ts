@@ -1,5 +1,6 @@
 /** Turns what a stage or the store threw into failures in the user's terms; only a bug brings a stack, for the log. */
 import { BlobCorrupt } from '../../cache/blob.ts';
+import { isDamage } from '../../cache/salvage.ts';
 import { StageError } from '../../stages/contract.ts';
 import { type Failure, FailureError, systemFailure } from '../failure.ts';
 import type { GraphNode } from '../load/graph.ts';
@@ -19,6 +20,11 @@ export const explainError = (error: unknown, node: GraphNode): Explained => {
   const plain = (failures: readonly Failure[]): Explained => ({ failures, stack: null, corrupt: null });
   if (error instanceof FailureError) return plain(error.failures);
   const doing = `building ${node.name}`;
+  if (isDamage(error)) {
+    const message = `the store's index is damaged (${(error as Error).message})`;
+    const advice = 'run the same command again: what can be read of it is saved first, and the rest built again';
+    return plain([{ reason: 'store-corrupt', message, advice }]);
+  }
   const told: WorkerError = error instanceof WorkerFailure ? error.error : toWorkerError(error);
   const system = systemFailure(error instanceof WorkerFailure ? { code: told.reason, path: told.path } : error, doing);
   if (system && !(error instanceof StageError) && !(error instanceof BlobCorrupt)) return plain([system]);

@@ -4,10 +4,10 @@ import type { InputFile } from '../../stages/contract.ts';
 import type { GraphNode } from '../load/graph.ts';
 import { isSecret } from '../load/interpolate.ts';
 import type { Artifact } from './artifact.ts';
-import { keyName } from './inputs.ts';
+import { keyName, listNames } from './inputs.ts';
 
 /** Raised when keys or formats change for all stages at once. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 export interface Fingerprint {
   /** Canonical JSON. */
@@ -35,6 +35,7 @@ export const fingerprint = (
     format: FORMAT,
     stage: node.stage,
     version: node.version,
+    environment: node.environment,
     options,
     files: Object.fromEntries(
       node.files.map(f => [
@@ -55,7 +56,7 @@ export const fingerprint = (
             a.type === 'model' && read ? filesRead(a.files, read) : a.digest,
           );
           // In a list, ids are prefixed by the input's name: so it is part of the result.
-          return [port, list ? parts.map((p, i) => ({ name: from[i]!.node, content: p })) : parts[0]];
+          return [port, list ? parts.map((p, i) => ({ name: listNames(from)[i]!, content: p })) : parts[0]];
         },
       ),
     ),
@@ -78,18 +79,19 @@ const filesRead = (files: Readonly<Record<string, string>>, read: readonly strin
 
 /** One difference between two documents, in words. */
 export interface Difference {
-  /** `options.min`, `files.paths.docs/a.md`, `inputs.rows`, `stage`, `version`. */
+  /** `options.min`, `files.paths.docs/a.md`, `inputs.rows`, `environment.node`, `stage`, `version`. */
   readonly path: string;
   readonly before: unknown;
   readonly after: unknown;
 }
 
-/** What differs, the parts that people change first: stage, version, options, files, inputs. */
+/** What differs, the parts that people change first: stage, version, environment, options, files, inputs. */
 export const differences = (before: string, after: string): Difference[] => {
   const a = JSON.parse(before) as Record<string, unknown>;
   const b = JSON.parse(after) as Record<string, unknown>;
   const out: Difference[] = [];
-  for (const part of ['format', 'stage', 'version', 'options', 'files', 'inputs']) compare(part, a[part], b[part], out);
+  for (const part of ['format', 'stage', 'version', 'environment', 'options', 'files', 'inputs'])
+    compare(part, a[part], b[part], out);
   return out;
 };
 
@@ -116,6 +118,8 @@ export const inWords = ({ path, before, after }: Difference): string => {
     }
     case 'inputs':
       return `input ${name} ${verb}`;
+    case 'environment':
+      return `${name}: ${before === undefined ? 'not there' : before} -> ${after === undefined ? 'not there' : after}`;
     case 'version':
       return typeof after === 'string' ? 'its code changed' : `stage version ${value(before)} -> ${value(after)}`;
     case 'stage':

@@ -1,10 +1,11 @@
 /** Looks at the files that a node's options name: globs expanded, contents digested through the cache of file states. */
-import { existsSync, globSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { Files } from '../../cache/files.ts';
 import type { InputFile } from '../../stages/contract.ts';
 import { type Failure, FailureError, type Place } from '../failure.ts';
-import type { FileOption, GraphNode } from '../load/graph.ts';
+import type { FileOption, GraphNode, Reference } from '../load/graph.ts';
+import { expand, MAGIC } from './glob.ts';
 
 /** By option. Throws FailureError with every file that cannot be had. */
 export const lookAtFiles = (
@@ -15,19 +16,24 @@ export const lookAtFiles = (
   const failures: Failure[] = [];
   const out: Record<string, readonly InputFile[]> = {};
   for (const option of node.files) {
-    out[option.option] = found(option, recipeFolder, f => failures.push(f)).flatMap(({ name, path }) => {
+    const look: Look = (name, path) => {
       try {
-        const { digest, size } = files.look(path);
-        return [{ name, path, digest, size }];
+        const found = files.find(path);
+        return found && { name, path, digest: found.digest, size: found.size };
       } catch (error) {
         failures.push(unreadable(error, name, option.place));
-        return [];
+        return undefined;
       }
-    });
+    };
+    out[option.option] = found(option, recipeFolder, files, look, f => failures.push(f));
   }
   if (failures.length > 0) throw new FailureError(failures);
   return out;
 };
+
+/** What the entries of a list input are called: their nodes; with the output where two are of one node. */
+export const listNames = (from: readonly Reference[]): string[] =>
+  from.map(({ node, output }) => (from.some(r => r.node === node && r.output !== output) ? `${node}.${output}` : node));
 
 /** What a file is called in the key: an option's single file only by its kind, so that a rename changes nothing. */
 export const keyName = (option: FileOption, file: InputFile): string =>
@@ -37,16 +43,20 @@ export const keyName = (option: FileOption, file: InputFile): string =>
 export const folderOf = (option: FileOption, recipeFolder: string): string =>
   resolve(recipeFolder, option.values[0] ?? '.');
 
-interface Found {
-  readonly name: string;
-  readonly path: string;
-}
+/** Null where no file is; undefined for one that cannot be read, of which the user has been told. */
+type Look = (name: string, path: string) => InputFile | null | undefined;
 
-const found = (option: FileOption, recipeFolder: string, fail: (f: Failure) => void): Found[] => {
+const found = (
+  option: FileOption,
+  recipeFolder: string,
+  files: Files,
+  look: Look,
+  fail: (f: Failure) => void,
+): InputFile[] => {
   const { place } = option;
   if (option.kind === 'folder') {
     const folder = folderOf(option, recipeFolder);
-    if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+    if (files.list(folder) === null) {
       const name = option.values[0] ?? '';
       const advice = HUB_ID.test(name)
         ? { advice: `models are local folders: hf download ${name} --local-dir models/${name.split('/')[1]}` }
@@ -54,60 +64,55 @@ const found = (option: FileOption, recipeFolder: string, fail: (f: Failure) => v
       fail({ reason: 'file-missing', message: `there is no folder ${name}`, place, ...advice });
       return [];
     }
-    return expand(option.globs ?? ['**'], folder).map(name => ({ name, path: join(folder, name) }));
+    const names = (option.globs ?? ['**']).flatMap(glob => expand(glob, folder, files));
+    return [...new Set(names)].flatMap(name => look(name, join(folder, name)) ?? []).sort(byName);
   }
   if (option.kind === 'file') {
     return option.values.flatMap(value => {
-      const path = resolve(recipeFolder, value);
-      if (isFile(path)) return [{ name: value, path }];
-      fail({ reason: 'file-missing', message: `there is no file ${value}`, place });
-      return [];
+      const file = look(value, resolve(recipeFolder, value));
+      if (file === null) fail({ reason: 'file-missing', message: `there is no file ${value}`, place });
+      return file ?? [];
     });
   }
-  const out = new Map<string, Found>();
+  const out = new Map<string, InputFile>();
   for (const value of option.values) {
     const absolute = isAbsolute(value);
     const root =
       option.root !== undefined ? resolve(recipeFolder, option.root) : absolute ? staticPrefix(value) : recipeFolder;
-    if (!existsSync(root)) {
-      fail({ reason: 'file-missing', message: `there is no folder ${option.root ?? root}`, place });
-      continue;
-    }
-    const names = expand([absolute ? relative(root, value) : value], root);
-    if (names.length === 0 && !MAGIC.test(value)) {
-      const isFolder = statSync(resolve(root, value), { throwIfNoEntry: false })?.isDirectory() === true;
-      const where = option.root !== undefined ? ` in ${option.root}` : '';
-      fail({
-        reason: 'file-missing',
-        message: isFolder ? `${value} is a folder, not a file` : `there is no file ${value}${where}`,
-        place,
-        ...(isFolder ? { advice: `all pages in it: "${value.replace(/\/$/, '')}/**/*.md"` } : {}),
-      });
-    }
-    for (const name of names) out.set(name, { name, path: resolve(root, name) });
+    const pattern = absolute ? relative(root, value) : value;
+    if (!MAGIC.test(value)) {
+      const file = look(slashes(pattern.replace(/^\.\//, '')), resolve(root, pattern));
+      if (file) out.set(file.name, file);
+      else if (file === null) fail(missing(value, option, root));
+    } else if (root === recipeFolder || existsSync(root)) {
+      for (const name of expand(pattern, root, files)) {
+        if (out.has(name)) continue;
+        const file = look(name, name.startsWith('..') ? resolve(root, name) : `${root}/${name}`);
+        if (file) out.set(name, file);
+      }
+    } else fail(missing(value, option, root));
   }
-  return [...out.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return [...out.values()].sort(byName);
+};
+
+/** In code unit order, whatever the file system's own order is. */
+const byName = (a: InputFile, b: InputFile): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+
+const missing = (value: string, { root: named, place }: FileOption, root: string): Failure => {
+  if (!existsSync(root)) return { reason: 'file-missing', message: `there is no folder ${named ?? root}`, place };
+  const isFolder = statSync(resolve(root, value), { throwIfNoEntry: false })?.isDirectory() === true;
+  return {
+    reason: 'file-missing',
+    message: isFolder
+      ? `${value} is a folder, not a file`
+      : `there is no file ${value}${named === undefined ? '' : ` in ${named}`}`,
+    place,
+    ...(isFolder ? { advice: `all pages in it: "${value.replace(/\/$/, '')}/**/*.md"` } : {}),
+  };
 };
 
 /** `Qwen/Qwen3-0.6B` */
 const HUB_ID = /^[A-Za-z0-9][\w-]*\/[\w.-]*[A-Z0-9][\w.-]*$/;
-
-const MAGIC = /[*?[\]{}!()]/;
-
-const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
-
-/** Names of the files that match, with "/" and in code unit order, whatever the file system's own order is. */
-const expand = (patterns: readonly string[], cwd: string): string[] => {
-  const names = new Set<string>();
-  for (const pattern of patterns) {
-    if (!MAGIC.test(pattern)) {
-      if (isFile(resolve(cwd, pattern))) names.add(slashes(pattern.replace(/^\.\//, '')));
-      continue;
-    }
-    for (const name of globSync(pattern, { cwd })) if (isFile(resolve(cwd, name))) names.add(slashes(name));
-  }
-  return [...names].sort();
-};
 
 const slashes = (path: string): string => path.split(sep).join('/');
 

@@ -36,9 +36,10 @@ export const judge = (node: GraphNode, record: NodeRecord, store: Store, recipe:
     return { reason: 'empty-output', message: `${node.name} has no rows: ${why}`, ...advice, ...at };
   }
   if (!rows && node.defaultOutput === null) {
-    const sides = Object.entries(record.outputs).flatMap(([name, o]) =>
-      o.type === 'rows' ? [[name, o.rows] as const] : [],
-    );
+    // A record that comes from the store has its outputs in another order than one that was just made.
+    const sides = Object.entries(record.outputs)
+      .flatMap(([name, o]) => (o.type === 'rows' ? [[name, o.rows] as const] : []))
+      .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
     const empty = sides.find(([, n]) => n === 0);
     if (empty) {
       return {

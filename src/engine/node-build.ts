@@ -1,9 +1,11 @@
 /** One node of one build: looked up, or made and recorded, or failed with a reason. */
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { baseKey, setBase } from '../../cache/bases.ts';
 import { canonical } from '../../cache/digest.ts';
 import { lock } from '../../cache/lock.ts';
 import type { NodeRecord } from '../../cache/records.ts';
+import { distrust, isDamage } from '../../cache/salvage.ts';
 import type { InputFile } from '../../stages/contract.ts';
 import type { BuildEvent, OutputSummary } from '../events.ts';
 import { type Failure, FailureError } from '../failure.ts';
@@ -16,13 +18,18 @@ import { explainError } from './explain-error.ts';
 import { differences, type Fingerprint, fingerprint, inWords } from './fingerprint.ts';
 import { lookAtFiles } from './inputs.ts';
 import { judge } from './judge.ts';
+import { pinnedRecord } from './lock/pinned.ts';
 import type { Outs } from './outs.ts';
+import { throwUnlessAgreed } from './repeat.ts';
+import { openRowMemo } from './row-memo.ts';
 import { secretValues, withSecrets } from './secrets.ts';
-import type { Slots } from './slots.ts';
+import type { NodeSlots } from './slots.ts';
 import { countRows, notes, verdict } from './tallies.ts';
 import { throwIfCodeChanged, throwIfModelChanged } from './unchanged.ts';
 
 const round = (seconds: number): number => Math.round(seconds * 1000) / 1000;
+
+const NOTHING = { rows: null, computed: null, artifacts: {} };
 
 /** How often a source may change under our hands before we give up on this build. */
 const TRIES = 3;
@@ -31,18 +38,20 @@ export class NodeBuild {
   readonly #c: BuildContext;
   readonly #node: GraphNode;
   readonly #inputs: Record<string, Artifact[]> = {};
-  readonly #slots: Slots;
+  readonly #slots: NodeSlots;
   readonly #outs: Outs;
   readonly #log: string;
   readonly #redact: Redact;
   #logged = false;
+  /** Gives back what this node was granted of the machine. */
+  #release: () => void = () => {};
   #key: string | null = null;
 
   constructor(
     context: BuildContext,
     node: GraphNode,
     needs: ReadonlyMap<string, Readonly<Record<string, Artifact>>>,
-    slots: Slots,
+    slots: NodeSlots,
     outs: Outs,
   ) {
     this.#c = context;
@@ -56,7 +65,8 @@ export class NodeBuild {
     }
   }
 
-  async run(): Promise<Result> {
+  /** With `mayRewind`, a blob that could not be read is not told but named: who made it can make it again. */
+  async run(mayRewind = false): Promise<Result> {
     const begun = performance.now();
     const seconds = () => (performance.now() - begun) / 1000;
     try {
@@ -67,27 +77,47 @@ export class NodeBuild {
         const { failures, stack, corrupt } = explainError(error, this.#node);
         if (stack) this.#write(stack);
         if (corrupt) this.#c.store.forget(corrupt);
+        else if (isDamage(error)) distrust(this.#c.store.folder);
+        if (corrupt && mayRewind) return { ...NOTHING, state, key: this.#key, seconds: seconds(), lost: corrupt };
         for (const failure of failures) this.#failed(failure, seconds());
       }
       return { state, key: this.#key, seconds: seconds(), rows: null, computed: null, artifacts: {} };
+    } finally {
+      this.#release();
     }
   }
 
   async #bringUpToDate(seconds: () => number): Promise<Result> {
     const { records, store, signal, emit } = this.#c;
     const node = this.#node;
+    const seen = this.#c.force.has(node.name) ? null : (this.#c.looks?.(node) ?? null);
+    if (seen) {
+      const print = fingerprint(node, seen, this.#inputs);
+      this.#key = print.key;
+      const record = await this.#recorded(print);
+      if (record) {
+        await records.remember(this.#c.graph.id, node.name, print.key);
+        return await this.#finish(record, false, seen, print.key, seconds());
+      }
+    }
     for (let tries = 1; ; tries++) {
       const files = lookAtFiles(node, this.#c.graph.folder, this.#c.files);
       const print = fingerprint(node, files, this.#inputs);
       this.#key = print.key;
-      let record = this.#c.force.has(node.name) ? null : await this.#recorded(print.key);
+      let record = this.#c.force.has(node.name) ? null : await this.#recorded(print);
       let made = false;
+      const because = record ? null : ((await this.#c.leave?.(node, print)) ?? null);
+      if (because !== null) {
+        emit({ type: 'skipped', node: node.name, because });
+        return { state: 'skipped', key: print.key, seconds: 0, rows: null, computed: null, artifacts: {} };
+      }
       if (!record) {
+        await throwUnlessAgreed(this.#c, node, print);
         const release = await lock(join(store.folder, 'locks', print.key), signal, () =>
           emit({ type: 'warn', node: node.name, message: 'another build is making this; waiting for it' }),
         );
         try {
-          record = this.#c.force.has(node.name) ? null : await this.#recorded(print.key);
+          record = this.#c.force.has(node.name) ? null : await this.#recorded(print);
           if (!record) {
             record = await this.#make(print, files);
             if (!record) {
@@ -108,13 +138,21 @@ export class NodeBuild {
         }
       }
       await records.remember(this.#c.graph.id, node.name, print.key);
-      return await this.#finish(record, made, files, print.key, seconds());
+      // A node that was made took what its run took: not what it waited for.
+      return await this.#finish(record, made, files, print.key, made ? record.seconds : seconds());
     }
   }
 
-  async #recorded(key: string): Promise<NodeRecord | null> {
-    const record = await this.#c.records.get(key);
-    return record && isWhole(this.#c.store, record) ? record : null;
+  async #recorded(print: Fingerprint): Promise<NodeRecord | null> {
+    const { store, records, pinned, locked } = this.#c;
+    const record = await records.get(print.key);
+    const pins = pinned?.(print.key);
+    const found = pins ? pinnedRecord({ store, node: this.#node, print, pins }, record) : null;
+    if (found && found !== record) await records.publish(print.key, found, 'forced');
+    if (found || (pins && locked)) return found;
+    // Rows that failed for a while (a server that did not answer) are tried again.
+    if (!record || (record.tallies.again ?? 0) > 0) return null;
+    return isWhole(store, record) ? record : null;
   }
 
   /** Runs the stage and publishes its record; null when an input file changed under it. */
@@ -128,34 +166,59 @@ export class NodeBuild {
     const options: unknown = JSON.parse(canonical(withSecrets(node, env)));
     const before = this.#c.files.states(Object.values(files).flat());
     const warnings: string[] = [];
-    const threads = node.threads === 'all' ? this.#c.jobs : 1;
-    const release = await this.#slots.take(threads, signal);
+    const warn = (line: string): void => {
+      warnings.push(this.#redact(line));
+      this.#write(`warning: ${line}`);
+      emit({ type: 'warn', node: name, message: line });
+    };
+    this.#release();
+    const { threads, gpus, release } = await this.#slots.grant(signal);
+    this.#release = release;
     const begun = performance.now();
+    const memo = openRowMemo(store.folder, warn, this.#c.force.has(name));
+    const traced = this.#c.trace?.begin(node);
     try {
       throwIfModelChanged(node, this.#inputs, this.#c.files);
       emit({ type: 'start', node: name, why });
-      const done = await execute({
-        node,
-        key: print.key,
-        options,
-        secrets: secretValues(node, env),
-        files,
-        inputs: this.#inputs,
-        store,
-        pool,
-        threads,
-        signal,
-        progress: (d, total, unit, note) =>
-          emit({ type: 'progress', node: name, done: d, total, unit, ...(note === undefined ? {} : { note }) }),
-        measure: values => emit({ type: 'measure', node: name, values }),
-        log: line => this.#write(line),
-        warn: line => {
-          warnings.push(this.#redact(line));
-          this.#write(`warning: ${line}`);
-          emit({ type: 'warn', node: name, message: line });
-        },
-      });
+      const done = await this.#whileFilesRest(before, () =>
+        execute({
+          node,
+          tracer: traced?.tracer ?? [],
+          key: print.key,
+          document: print.document,
+          fresh: this.#c.force.has(name),
+          base: async of => {
+            const base = this.#c.force.has(name)
+              ? null
+              : baseKey(store.db, { print: of, recipe: this.#c.graph.id, node: name });
+            return base === null ? null : records.get(base);
+          },
+          memo,
+          options,
+          secrets: secretValues(node, env),
+          files,
+          inputs: this.#inputs,
+          store,
+          pool,
+          threads,
+          gpus,
+          signal,
+          progress: (d, total, unit, note) =>
+            emit({ type: 'progress', node: name, done: d, total, unit, ...(note === undefined ? {} : { note }) }),
+          measure: values => emit({ type: 'measure', node: name, values }),
+          log: line => this.#write(line),
+          warn,
+        }),
+      );
+      if (!done) return null;
       signal.throwIfAborted();
+      try {
+        traced?.check({ store: store.folder, files, inputs: this.#inputs });
+      } catch (error) {
+        // What an earlier build recorded under this key was made in the same way.
+        await records.forget(print.key);
+        throw error;
+      }
       // An input edited while the stage ran poisons nothing: its result belongs to no key.
       const look = lookAtFiles(node, this.#c.graph.folder, this.#c.files);
       if (fingerprint(node, look, this.#inputs).key !== print.key) return null;
@@ -166,6 +229,7 @@ export class NodeBuild {
       const record: NodeRecord = {
         document: print.document,
         outputs: done.outputs,
+        alignment: done.alignment,
         seconds: round((performance.now() - begun) / 1000),
         made: Math.floor(Date.now() / 1000),
         computed: Object.values(node.outputs).includes('rows') ? done.computed : null,
@@ -173,9 +237,31 @@ export class NodeBuild {
         warnings,
         ...verdict(done.stage, done.tallies, options, done.outputs.rows?.type === 'rows' ? done.outputs.rows.rows : 0),
       };
-      return await records.publish(print.key, record, true);
+      const published = await records.publish(print.key, record, this.#c.force.has(name) ? 'forced' : true);
+      if (published.alignment !== null)
+        setBase(store.db, { print: done.print, recipe: this.#c.graph.id, node: name }, print.key);
+      return published;
     } finally {
-      release();
+      traced?.close();
+      memo.close();
+    }
+  }
+
+  /** Runs it; null if it failed while files changed under it: then it is those that it failed of. */
+  async #whileFilesRest<T>(before: string, run: () => Promise<T>): Promise<T | null> {
+    try {
+      return await run();
+    } catch (error) {
+      if (this.#c.signal.aborted || before === '') throw error;
+      let now: string;
+      try {
+        const look = lookAtFiles(this.#node, this.#c.graph.folder, this.#c.files);
+        now = this.#c.files.states(Object.values(look).flat());
+      } catch {
+        throw error;
+      }
+      if (now === before) throw error;
+      return null;
     }
   }
 
@@ -219,6 +305,7 @@ export class NodeBuild {
     const out = this.#place(record);
     const rows = countRows(node, record);
     const computed = made ? record.computed : record.computed === null ? null : 0;
+    const reused = made && record.computed !== null ? Math.max(0, (record.tallies.seen ?? 0) - record.computed) : 0;
     const note = notes(record);
     const event: BuildEvent = {
       type: 'done',
@@ -228,6 +315,7 @@ export class NodeBuild {
       seconds: round(seconds),
       rows,
       computed,
+      ...(reused > 0 ? { reused } : {}),
       outputs,
       ...(note ? { note } : {}),
       ...(metrics ? { metrics } : {}),

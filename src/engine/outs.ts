@@ -2,17 +2,21 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeDurably } from '../../cache/durable.ts';
+import type { Files } from '../../cache/files.ts';
 import type { Store } from '../../cache/store.ts';
-import { placeTree } from './artifact.ts';
+import { placeTree } from '../../cache/tree.ts';
 
 export class Outs {
   readonly #store: Store;
+  /** Files that have not been touched since the last build are not read again. */
+  readonly #files: Files;
   readonly #out: string;
   /** What was last put at each path: only then is other content there an edit, and not an older result. */
   readonly #state: string;
 
-  constructor(store: Store, out: string) {
+  constructor(store: Store, files: Files, out: string) {
     this.#store = store;
+    this.#files = files;
     this.#out = out;
     this.#state = join(store.folder, 'outs.json');
   }
@@ -26,8 +30,11 @@ export class Outs {
     const folder = this.folder(node);
     const last = this.#read();
     mkdirSync(folder, { recursive: true });
-    placeTree(this.#store, tree, folder, file => {
-      if (last[folder] === tree) onRestored(file);
+    placeTree(this.#store, tree, folder, {
+      look: path => this.#files.find(path)?.digest ?? '',
+      onWrong: file => {
+        if (last[folder] === tree) onRestored(file);
+      },
     });
     if (last[folder] !== tree) writeDurably(this.#state, JSON.stringify({ ...last, [folder]: tree }));
     return folder;

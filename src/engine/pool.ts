@@ -1,8 +1,11 @@
-/** Worker threads: started when first needed, each doing one range or stream at a time, killed when the build is given up. */
-import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+/**
+ * Worker threads, and processes for the user's stages: started when first needed, each doing one task or stream at a time,
+ * killed when the build is given up.
+ */
+import type { Hears, Member as Worker } from './member.ts';
+import { startProcess } from './process-member.ts';
 import type { FromWorker, NodeJob, ToWorker, WorkerError } from './protocol.ts';
-import type { Work } from './work.ts';
+import { startThread } from './thread-member.ts';
 
 export class WorkerFailure extends Error {
   readonly error: WorkerError;
@@ -12,14 +15,20 @@ export class WorkerFailure extends Error {
   }
 }
 
-type Task = Extract<ToWorker, { type: 'range' | 'stream' }>;
+type Asked = Extract<ToWorker, { type: 'task' | 'stream' }>;
 /** Everything a running task says except how it ended. */
 export type Told = Exclude<FromWorker, { type: 'done' | 'failed' }>;
 
 interface Member {
   readonly worker: Worker;
+  /** The only node that a process works for; null of a thread. */
+  readonly owner: number | null;
   readonly open: Set<number>;
-  busy: { readonly told: (message: Told) => void; resolve(work: Work): void; reject(error: Error): void } | null;
+  busy: {
+    readonly told: (message: Told, reply: (message: ToWorker) => void) => void;
+    resolve(answer: unknown): void;
+    reject(error: Error): void;
+  } | null;
 }
 
 export class Pool {
@@ -32,9 +41,13 @@ export class Pool {
     this.size = size;
   }
 
-  /** Runs one task of an open node; resolves with its totals, rejects with WorkerFailure. */
-  async run(job: NodeJob, task: Task, told: (message: Told) => void): Promise<Work> {
-    const member = await this.#free();
+  /** Runs one task of an open node; resolves with its answer, rejects with WorkerFailure. */
+  async run(
+    job: NodeJob,
+    task: Asked,
+    told: (message: Told, reply: (message: ToWorker) => void) => void,
+  ): Promise<unknown> {
+    const member = await this.#free(job);
     if (!member.open.has(job.id)) {
       member.open.add(job.id);
       this.#send(member, { type: 'open', job });
@@ -46,8 +59,11 @@ export class Pool {
   }
 
   close(id: number): void {
-    for (const member of this.#members) {
-      if (member.open.delete(id)) this.#send(member, { type: 'close', id });
+    for (const member of [...this.#members]) {
+      if (member.owner === id) {
+        this.#leave(member);
+        void member.worker.terminate();
+      } else if (member.open.delete(id)) this.#send(member, { type: 'close', id });
     }
   }
 
@@ -61,14 +77,16 @@ export class Pool {
   }
 
   #send(member: Member, message: ToWorker): void {
-    member.worker.postMessage(message);
+    member.worker.post(message);
   }
 
-  async #free(): Promise<Member> {
+  async #free(job: NodeJob): Promise<Member> {
+    const owner = job.module.includes('#user') ? job.id : null;
     for (;;) {
       if (this.#dead) throw new WorkerFailure(INTERRUPTED);
       const idle =
-        this.#members.find(m => m.busy === null) ?? (this.#members.length < this.size ? this.#start() : null);
+        this.#members.find(m => m.busy === null && m.owner === owner) ??
+        (this.#members.filter(m => m.busy).length < this.size ? this.#start(job, owner) : null);
       if (idle) {
         idle.busy = { told: () => {}, resolve: () => {}, reject: () => {} };
         // A worker at work keeps the process going until it has answered, or has died and said so.
@@ -79,34 +97,37 @@ export class Pool {
     }
   }
 
-  #start(): Member {
-    const url = new URL(`./worker${extname(new URL(import.meta.url).pathname)}`, import.meta.url);
-    const worker = new Worker(url);
-    worker.unref();
-    const member: Member = { worker, open: new Set(), busy: null };
-    this.#members.push(member);
+  #leave(member: Member): void {
+    const at = this.#members.indexOf(member);
+    if (at !== -1) this.#members.splice(at, 1);
+  }
+
+  #start(job: NodeJob, owner: number | null): Member {
     const end = () => {
-      const busy = member.busy;
+      const { busy } = member;
       member.busy = null;
-      worker.unref();
+      member.worker.unref();
       this.#queue.shift()?.();
       return busy;
     };
-    worker.on('message', (message: FromWorker) => {
-      if (message.type === 'done') end()?.resolve({ computed: message.computed, tallies: message.tallies });
-      else if (message.type === 'failed') end()?.reject(new WorkerFailure(message.error));
-      else {
-        member.busy?.told(message);
-        if (message.type === 'pieces') this.#send(member, { type: 'taken', pieces: message.pieces.length });
-      }
-    });
-    const lost = (why: string) => {
-      const at = this.#members.indexOf(member);
-      if (at !== -1) this.#members.splice(at, 1);
-      end()?.reject(new WorkerFailure({ crash: true, reason: 'stage-crashed', message: why }));
+    const hears: Hears = {
+      message: (message: FromWorker) => {
+        if (message.type === 'done') end()?.resolve(message.answer);
+        else if (message.type === 'failed') end()?.reject(new WorkerFailure(message.error));
+        else {
+          member.busy?.told(message, reply => this.#send(member, reply));
+          if (message.type === 'pieces') this.#send(member, { type: 'taken', pieces: message.pieces.length });
+        }
+      },
+      lost: why => {
+        this.#leave(member);
+        end()?.reject(new WorkerFailure({ crash: true, reason: 'stage-crashed', message: why }));
+      },
     };
-    worker.on('error', error => lost((error as Error).message));
-    worker.on('exit', code => lost(`the worker thread ended (code ${code})`));
+    const worker = owner === null ? startThread(hears) : startProcess(job, hears);
+    worker.unref();
+    const member: Member = { worker, owner, open: new Set(), busy: null };
+    this.#members.push(member);
     return member;
   }
 }

@@ -1,7 +1,8 @@
 /** The messages between the main thread and its workers. */
 import type { BlobLocation } from '../../cache/blob.ts';
-import type { InputFile, ModelInput, TreeInput } from '../../stages/contract.ts';
-import type { Piece } from './pieces.ts';
+import type { Fields, InputFile, ModelInput, TreeInput } from '../../stages/contract.ts';
+import type { Piece } from './rows/pieces.ts';
+import type { Task } from './rows/tasks.ts';
 
 /** A dataset as a worker reads it: chunk after chunk. */
 export interface RowsSource {
@@ -21,12 +22,19 @@ export interface NodeJob {
   readonly files: Readonly<Record<string, readonly InputFile[]>>;
   /** Models and trees by port. */
   readonly folders: Readonly<Record<string, ModelInput | TreeInput>>;
+  /** What other nodes measured, by port. */
+  readonly metrics: Readonly<Record<string, Fields>>;
   /** Datasets by port: one, or several where the port takes a list. */
   readonly rows: Readonly<Record<string, readonly RowsSource[]>>;
   /** Folders given out by `folder(output)`, by output. */
   readonly outputFolders: Readonly<Record<string, string>>;
   readonly work: string;
+  /** Put before the command line of a program that is not ours. */
+  readonly tracer: readonly string[];
   readonly threads: number;
+  readonly gpus: readonly string[] | null;
+  /** Of a dear stage: names stage, version and options in the keys of what it gave. */
+  readonly dear: string | null;
 }
 
 /** An error as it crosses threads. `crash` is a bug, with its stack. */
@@ -45,10 +53,13 @@ export interface WorkerError {
 
 export type ToWorker =
   | { readonly type: 'open'; readonly job: NodeJob }
-  /** Rows of chunks `from` up to before `to` of the first port, for stages that see rows or groups. */
-  | { readonly type: 'range'; readonly id: number; readonly from: number; readonly to: number }
-  /** Everything, in order, results streamed: keyed, partition and whole stages. */
+  | { readonly type: 'task'; readonly id: number; readonly task: Task }
+  /** Everything at once, results streamed: whole stages. */
   | { readonly type: 'stream'; readonly id: number }
+  /** Answers `find`: null where nothing is known. */
+  | { readonly type: 'found'; readonly id: number; readonly given: readonly (string | null)[] }
+  /** Answers `keep`: it is safe. */
+  | { readonly type: 'kept'; readonly id: number }
   /** So many pieces have been taken in. */
   | { readonly type: 'taken'; readonly pieces: number }
   | { readonly type: 'close'; readonly id: number };
@@ -67,11 +78,9 @@ export type FromWorker =
   | { readonly type: 'measure'; readonly id: number; readonly values: Readonly<Record<string, number>> }
   | { readonly type: 'log'; readonly id: number; readonly line: string }
   | { readonly type: 'warn'; readonly id: number; readonly line: string }
-  /** A range or stream has ended. `tallies` are sums over it; `computed` the rows that the stage's code saw. */
-  | {
-      readonly type: 'done';
-      readonly id: number;
-      readonly computed: number;
-      readonly tallies: Readonly<Record<string, number>>;
-    }
+  /** What a dear stage gave for rows before, by their keys; and what it gave just now. */
+  | { readonly type: 'find'; readonly id: number; readonly keys: readonly string[] }
+  | { readonly type: 'keep'; readonly id: number; readonly key: string; readonly given: string }
+  /** A task or stream has ended; `answer` is the task's own, or the stream's totals. */
+  | { readonly type: 'done'; readonly id: number; readonly answer: unknown }
   | { readonly type: 'failed'; readonly id: number; readonly error: WorkerError };

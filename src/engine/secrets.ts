@@ -3,16 +3,20 @@ import { FailureError } from '../failure.ts';
 import type { GraphNode } from '../load/graph.ts';
 import { isSecret } from '../load/interpolate.ts';
 
-/** Values of the environment variables that a node's secrets name. */
-export const secretValues = (node: GraphNode, env: NodeJS.ProcessEnv): string[] => {
+/** The environment variables that a node's secrets name. */
+export const secretNames = (node: GraphNode): string[] => {
   const found: string[] = [];
   const walk = (v: unknown): void => {
-    if (isSecret(v)) found.push(env[v.$secret] ?? '');
+    if (isSecret(v)) found.push(v.$secret);
     else if (typeof v === 'object' && v !== null) Object.values(v).forEach(walk);
   };
   walk(node.options);
-  return found.filter(v => v !== '');
+  return found;
 };
+
+/** Their values, of those that are set. */
+export const secretValues = (node: GraphNode, env: NodeJS.ProcessEnv): string[] =>
+  secretNames(node).flatMap(name => env[name] || []);
 
 /** The options with the secrets in place. Throws FailureError when one's variable is not set. */
 export const withSecrets = (node: GraphNode, env: NodeJS.ProcessEnv): unknown => {

@@ -1,11 +1,13 @@
 /** What a whole stage is given and gives: its context, the same in a worker and in the main thread, and its datasets. */
+import { mkdirSync } from 'node:fs';
 import type { BlobReader } from '../../cache/blob.ts';
 import { shortHash } from '../../cache/digest.ts';
 import type { Fields, Lineage, Row, WholeContext } from '../../stages/contract.ts';
 import { Counter, HashTable } from './hash-table.ts';
-import { type Piece, PieceMaker } from './pieces.ts';
+
 import type { NodeJob } from './protocol.ts';
 import { rowsInput } from './reading.ts';
+import { type Piece, PieceMaker } from './rows/pieces.ts';
 
 /** Where a worker's results go. `pieces` resolves when there is room for more. */
 export interface Sink {
@@ -38,6 +40,12 @@ export class Outputs {
     if (pieces.length > 0) await this.#sink.pieces(output, pieces);
   }
 
+  /** Counts that are worth a note. */
+  get tallies(): Readonly<Record<string, number>> {
+    const { rejects = 0, dropped = 0 } = this.counts;
+    return { ...(rejects ? { rejects } : {}), ...(dropped ? { dropped } : {}) };
+  }
+
   async close(): Promise<void> {
     for (const [output, maker] of this.#makers) await this.#sink.pieces(output, maker.take(true));
   }
@@ -56,6 +64,7 @@ export const wholeContext = (
   const contents = new Counter();
   const inputs: Record<string, WholeContext<unknown>['inputs'][string]> = { ...job.folders };
   for (const [port, sources] of Object.entries(job.rows)) inputs[port] = rowsInput(reader, sources);
+  for (const [port, value] of Object.entries(job.metrics)) inputs[port] = { type: 'metrics', value };
   return {
     options: job.options,
     files: job.files,
@@ -79,9 +88,15 @@ export const wholeContext = (
       const n = contents.next(hash);
       return n === 1 ? hash : `${hash}~${n}`;
     },
-    work: job.work,
+    // Made when it is first asked for: most stages need none.
+    get work() {
+      mkdirSync(job.work, { recursive: true });
+      return job.work;
+    },
+    tracer: job.tracer,
     signal,
     threads: job.threads,
+    gpus: job.gpus,
     progress: (done, total, unit, note) => sink.progress(done, total, unit, note),
     measure: values => sink.measure(values),
     log: line => sink.log(line),

@@ -1,17 +1,22 @@
 /** A worker thread: opens nodes, runs ranges and streams of them, one at a time, and posts what they give. */
 import { parentPort } from 'node:worker_threads';
-import { transferable } from './pieces.ts';
-import type { FromWorker, ToWorker } from './protocol.ts';
+import { canonical, digest } from '../../cache/digest.ts';
+import type { Row } from '../../stages/contract.ts';
+import { processPort } from './process-port.ts';
+import type { FromWorker, NodeJob, ToWorker } from './protocol.ts';
+import type { Memo } from './rows/map.ts';
+import { transferable } from './rows/pieces.ts';
 import type { Sink } from './whole.ts';
 import { NodeWork } from './work.ts';
 import { toWorkerError } from './worker-error.ts';
 
-const port = parentPort!;
+const port = parentPort ?? processPort();
 const open = new Map<number, NodeWork>();
 /** Pieces that may be on their way before we wait for the main thread to take some in. */
 const ROOM = 64;
 let onTheWay = 0;
-let roomAgain: (() => void) | null = null;
+/** Those who wait for room: a stage may write from several places at once. */
+let waiting: (() => void)[] = [];
 
 const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
 
@@ -21,9 +26,7 @@ const sink = (id: number): Sink => ({
     onTheWay += pieces.length;
     post({ type: 'pieces', id, output, pieces }, transferable(pieces));
     if (onTheWay > ROOM) {
-      await new Promise<void>(resolve => {
-        roomAgain = resolve;
-      });
+      await new Promise<void>(resolve => waiting.push(resolve));
     }
   },
   metrics: (output, value) => post({ type: 'metrics', id, output, value }),
@@ -51,28 +54,70 @@ const capture = (stream: NodeJS.WriteStream): void => {
 capture(process.stdout);
 capture(process.stderr);
 
+/** Questions to the main thread, by node: answered in the order in which they were asked. */
+const asked = new Map<number, ((message: ToWorker) => void)[]>();
+
+const askMain = <M extends ToWorker>(message: Extract<FromWorker, { type: 'find' | 'keep' }>): Promise<M> =>
+  new Promise(resolve => {
+    const queue = asked.get(message.id) ?? [];
+    asked.set(message.id, queue);
+    queue.push(answer => resolve(answer as M));
+    post(message);
+  });
+
+const memoOf = (id: number, job: NodeJob): Memo | null => {
+  const { dear } = job;
+  if (dear === null) return null;
+  const keyOf = ({ fields }: Row) => digest(`${dear}\n${canonical(fields)}`);
+  return {
+    find: async rows => {
+      if (rows.length === 0) return [];
+      return (await askMain<Extract<ToWorker, { type: 'found' }>>({ type: 'find', id, keys: rows.map(keyOf) })).given;
+    },
+    keep: async (row, given) => void (await askMain({ type: 'keep', id, key: keyOf(row), given })),
+  };
+};
+
+const jobs = new Map<number, NodeJob>();
+
 port.on('message', (message: ToWorker) => {
-  if (message.type === 'open') open.set(message.job.id, new NodeWork(message.job));
-  else if (message.type === 'close') {
-    open.get(message.id)?.close();
-    open.delete(message.id);
-  } else if (message.type === 'taken') {
-    onTheWay -= message.pieces;
-    if (onTheWay <= ROOM / 2) {
-      roomAgain?.();
-      roomAgain = null;
+  switch (message.type) {
+    case 'open':
+      jobs.set(message.job.id, message.job);
+      open.set(message.job.id, new NodeWork(message.job));
+      return;
+    case 'close':
+      open.get(message.id)?.close();
+      open.delete(message.id);
+      jobs.delete(message.id);
+      return;
+    case 'found':
+    case 'kept':
+      asked.get(message.id)?.shift()?.(message);
+      return;
+    case 'taken': {
+      onTheWay -= message.pieces;
+      if (onTheWay > ROOM / 2) return;
+      const wake = waiting;
+      waiting = [];
+      for (const w of wake) w();
+      return;
     }
-  } else void run(message);
+    default:
+      void run(message);
+  }
 });
 
-const run = async (message: Extract<ToWorker, { type: 'range' | 'stream' }>): Promise<void> => {
+const run = async (message: Extract<ToWorker, { type: 'task' | 'stream' }>): Promise<void> => {
   const { id } = message;
   const node = open.get(id)!;
   current = id;
   try {
-    const work =
-      message.type === 'range' ? await node.range(message.from, message.to, sink(id)) : await node.stream(sink(id));
-    post({ type: 'done', id, ...work });
+    const answer =
+      message.type === 'task'
+        ? await node.task(message.task, sink(id), memoOf(id, jobs.get(id)!))
+        : await node.stream(sink(id));
+    post({ type: 'done', id, answer });
   } catch (error) {
     post({ type: 'failed', id, error: toWorkerError(error) });
   }

@@ -54,8 +54,8 @@ const relevant = (errors: readonly ErrorObject[]): ErrorObject[] => {
   }
   const seen = new Set<string>();
   return errors.filter(e => {
-    if (dropped.has(e) || e.keyword === 'if') return false;
-    const same = `${e.instancePath} ${e.keyword} ${JSON.stringify(e.params)}`;
+    if (dropped.has(e) || e.keyword === 'if' || e.keyword === 'propertyNames') return false;
+    const same = `${e.instancePath} ${e.keyword} ${e.propertyName ?? ''} ${JSON.stringify(e.params)}`;
     return !seen.has(same) && seen.add(same);
   });
 };
@@ -70,6 +70,14 @@ const explain = (e: ErrorObject, { path, of, place }: CheckContext): Failure => 
   const at = [...path, ...inner.map(p => (/^\d+$/.test(p) ? Number(p) : p))];
   const name = inner.length > 0 ? inner.join('.') : of;
   const params = e.params as Record<string, unknown>;
+  if (e.propertyName !== undefined) {
+    const key = show(e.propertyName);
+    return {
+      reason: 'invalid-option',
+      message: `${name} cannot hold ${key}`,
+      place: place([...at, e.propertyName], true),
+    };
+  }
   switch (e.keyword) {
     case 'additionalProperties': {
       const key = String(params.additionalProperty);
@@ -91,6 +99,12 @@ const explain = (e: ErrorObject, { path, of, place }: CheckContext): Failure => 
       return {
         reason: 'invalid-option',
         message: `${name} is ${show(e.data)}; it must be one of ${(params.allowedValues as unknown[]).map(v => show(v)).join(', ')}${typeof e.data === 'string' ? hint(e.data, params.allowedValues as unknown[]) : ''}`,
+        place: place(at),
+      };
+    case 'const':
+      return {
+        reason: 'invalid-option',
+        message: `${name} is ${show(e.data)}; it must be ${show(params.allowedValue)}`,
         place: place(at),
       };
     case 'type':
@@ -123,6 +137,12 @@ const explain = (e: ErrorObject, { path, of, place }: CheckContext): Failure => 
       return {
         reason: 'invalid-option',
         message: `${name} is ${show(e.data)}; it must be ${params.comparison} ${params.limit}`,
+        place: place(at),
+      };
+    case 'pattern':
+      return {
+        reason: 'invalid-option',
+        message: `${name} cannot be ${show(e.data)}${'advice' in (e.parentSchema ?? {}) ? '' : `; it must match ${String(params.pattern)}`}`,
         place: place(at),
       };
     case 'not': {

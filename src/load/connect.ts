@@ -1,37 +1,32 @@
 /** Joins the entries of a recipe into a graph: references resolved, types matched, cycles named, order found. */
 import type { Failure, Place } from '../failure.ts';
 import type { ArtifactType, Port } from '../stages.ts';
+import { anyInputs } from './any-inputs.ts';
 import type { GraphNode, Reference } from './graph.ts';
+import type { Scalar } from './matrix.ts';
 import type { Draft } from './node.ts';
+import { defaultOutput, outputsOf } from './outputs.ts';
+import { parseReference } from './selection.ts';
+import { sort } from './sort.ts';
+import { stageEnvironment } from './stage-environment.ts';
 import { didYouMean, nearest } from './suggest.ts';
-import type { Value } from './yaml.ts';
+import type { Path, Value } from './value.ts';
 
-type Path = readonly (string | number)[];
 type Fail = (failure: Failure) => void;
 type PlaceOf = (path: Path, key?: boolean) => Place;
 
-/** Every output of a node, the ones that its stage has without saying so included. */
-const outputsOf = (draft: Draft): Record<string, ArtifactType> => {
-  const { outputs, outputsFromOptions } = draft.schema.stage;
-  const all: Record<string, ArtifactType> = { ...outputs };
-  if (outputsFromOptions) {
-    for (const name of Object.keys(draft.options)) if (!outputsFromOptions.except.includes(name)) all[name] = 'rows';
-  } else if (outputs.rows === 'rows') {
-    all.rejects = 'rows';
-    all.dropped = 'rows';
-  }
-  return all;
-};
+/** Looking for the nearest of thousands of names, thousands of times, would take minutes. */
+const MOST_HINTS = 100;
+const hinted = new WeakMap<object, number>();
 
 /** The failure of a reference to a node that no section has, or null. */
-export const unknownNode = (node: string, names: ReadonlyMap<string, string>, place: Place): Failure | null =>
-  names.has(node)
-    ? null
-    : {
-        reason: 'unknown-reference',
-        message: `there is no node "${node}"${didYouMean(node, [...names.keys()])}`,
-        place,
-      };
+export const unknownNode = (node: string, names: ReadonlyMap<string, string>, place: Place): Failure | null => {
+  if (names.has(node)) return null;
+  const before = hinted.get(names) ?? 0;
+  hinted.set(names, before + 1);
+  const hint = before < MOST_HINTS ? didYouMean(node, [...names.keys()]) : '';
+  return { reason: 'unknown-reference', message: `there is no node "${node}"${hint}`, place };
+};
 
 /** `names` are all entries of the recipe, those included that had mistakes of their own (no follow-up mistakes then). */
 export const connect = (
@@ -40,35 +35,50 @@ export const connect = (
   place: PlaceOf,
   fail: Fail,
 ): GraphNode[] => {
-  const outputs = new Map(drafts.map(d => [d.name, outputsOf(d)]));
-  const defaults = new Map(
-    drafts.map(d => [d.name, d.schema.stage.default ?? (d.schema.stage.outputs.rows ? 'rows' : null)]),
-  );
+  const outputs = new Map(drafts.map(d => [d.name, outputsOf(d.schema.stage, d.options)]));
+  const defaults = new Map(drafts.map(d => [d.name, defaultOutput(d.schema.stage, d.options)]));
 
-  const resolveReference = (text: Value, at: Path, port: Port): Reference | null => {
+  /**
+   * What a reference means to a variant: several nodes where it collects, none where there is a mistake. No port: anything
+   * will do.
+   */
+  const resolveReference = (draft: Draft, text: Value, at: Path, port: Port | null): Reference[] => {
     if (typeof text !== 'string') {
       fail({
         reason: 'wrong-type',
         message: `a reference is the name of a node, or node.output${Array.isArray(text) ? '; this input takes no list' : ''}`,
         place: place(at),
       });
-      return null;
+      return [];
     }
-    const dot = text.indexOf('.');
-    const node = dot === -1 ? text : text.slice(0, dot);
-    const known = outputs.get(node);
-    const unknown = unknownNode(node, names, place(at));
+    const { node: name, output: said } = parseReference(text);
+    const unknown = unknownNode(name, names, place(at));
     if (unknown) {
       fail(unknown);
-      return null;
+      return [];
     }
+    const target = draft.variant.targets.get(text) ?? { nodes: [name], output: said };
+    if (target.nodes.length > 1 && !port?.list) {
+      fail({
+        reason: 'wrong-type',
+        message: `${text} collects ${target.nodes.length} variants of ${name}, but this input takes one`,
+        place: place(at),
+      });
+      return [];
+    }
+    const found = target.nodes.map(node => resolveOutput({ node, name, output: target.output, text, at, port }));
+    return found.filter(r => r !== null);
+  };
+
+  const resolveOutput = ({ node, name, output: said, text, at, port }: Asked): Reference | null => {
+    const known = outputs.get(node);
     if (!known) return null;
-    const output = dot === -1 ? (defaults.get(node) ?? null) : text.slice(dot + 1);
+    const output = said ?? defaults.get(node) ?? null;
     if (output === null) {
       fail({
         reason: 'unknown-output',
-        message: `${node} has no default output: say which, ${Object.keys(known)
-          .map(o => `${node}.${o}`)
+        message: `${name} has no default output: say which, ${Object.keys(known)
+          .map(o => `${text}.${o}`)
           .join(' or ')}`,
         place: place(at),
       });
@@ -78,16 +88,16 @@ export const connect = (
     if (!type) {
       fail({
         reason: 'unknown-output',
-        message: `${node} has no output "${output}"${didYouMean(output, Object.keys(known))}`,
+        message: `${name} has no output "${output}"${didYouMean(output, Object.keys(known))}`,
         place: place(at),
       });
       return null;
     }
-    if (type !== port.type) {
+    if (port && type !== port.type) {
       const fitting = Object.entries(known).find(([, t]) => t === port.type)?.[0];
       fail({
         reason: 'wrong-type',
-        message: `${text} is ${WORDS[type]}, but this input takes ${WORDS[port.type]}${fitting ? `; ${node}.${fitting} is one` : ''}`,
+        message: `${text} is ${WORDS[type]}, but this input takes ${WORDS[port.type]}${fitting ? `; ${name}.${fitting} is one` : ''}`,
         place: place(at),
       });
       return null;
@@ -97,16 +107,20 @@ export const connect = (
 
   const inputsOf = (draft: Draft): GraphNode['inputs'] => {
     const ports = draft.schema.stage.inputs;
-    const at: Path = [draft.section, draft.name, 'from'];
-    const { from } = draft;
+    const at: Path = [draft.section, draft.entry.name, 'from'];
+    const { from } = draft.variant;
+    if (draft.schema.stage.anyInputs) {
+      const resolve = (value: Value, path: Path) => resolveReference(draft, value, path, null);
+      return anyInputs({ from, at, place, fail, resolve, typeOf: r => outputs.get(r.node)![r.output]! });
+    }
     const inputs: Record<string, { port: Port; from: Reference[] }> = {};
     const bind = (name: string, value: Value, path: Path): void => {
       const port = ports[name]!;
       const list = Array.isArray(value) && port.list === true;
       const references = (list ? (value as Value[]) : [value]).map((v, i) =>
-        resolveReference(v, list ? [...path, i] : path, port),
+        resolveReference(draft, v, list ? [...path, i] : path, port),
       );
-      inputs[name] = { port, from: references.filter(r => r !== null) };
+      inputs[name] = { port, from: references.flat() };
     };
     const first = Object.keys(ports)[0];
     if (from === undefined || from === null) {
@@ -121,6 +135,9 @@ export const connect = (
             reason: 'unknown-key',
             message: `${draft.uses} has no input "${name}"${didYouMean(name, Object.keys(ports))}`,
             place: place([...at, name], true),
+            ...(name.includes('=')
+              ? { advice: 'inside { } a choice of variants is quoted: "adapter@r=8,lr=0.1"' }
+              : {}),
           });
       }
     } else {
@@ -134,22 +151,26 @@ export const connect = (
       const one = Object.keys(ports).length === 1;
       fail({
         reason: 'missing-input',
-        message: `${draft.name} needs ${one ? '"from"' : `"from.${name}"`}: ${WORDS[port.type]}`,
-        place: place([draft.section, draft.name], true),
+        message: `${draft.entry.name} needs ${one ? '"from"' : `"from.${name}"`}: ${WORDS[port.type]}`,
+        place: place([draft.section, draft.entry.name], true),
       });
     }
     return inputs;
   };
 
-  const nodes = drafts.map(
-    (d): GraphNode => ({
+  const nodes = drafts.map((d): GraphNode => {
+    const own = stageEnvironment(d.schema, d.options);
+    const environment = own?.environment ?? d.environment;
+    return {
       name: d.name,
       section: d.section,
       uses: d.uses,
       stage: d.stage,
       module: d.module,
       version: d.version,
-      code: d.code,
+      ...(environment ? { environment } : {}),
+      ...(d.says ? { says: d.says } : {}),
+      code: own ? { ...d.code, ...own.code } : d.code,
       options: d.options,
       files: d.files,
       inputs: inputsOf(d),
@@ -157,48 +178,30 @@ export const connect = (
       defaultOutput: defaults.get(d.name) ?? null,
       threads: d.schema.stage.threads === 'all' ? 'all' : 'one',
       mostly: d.mostly,
-      place: place([d.section, d.name], true),
-    }),
-  );
+      ...(d.resources ? { resources: d.resources } : {}),
+      ...(d.variant.point.size > 0 ? { variant: { of: d.entry.name, axes: axesOf(d) } } : {}),
+      place: place([d.section, d.entry.name], true),
+    };
+  });
   return sort(nodes, place, fail);
 };
 
-const WORDS: Record<ArtifactType, string> = { rows: 'rows', model: 'a model', tree: 'an adapter', metrics: 'metrics' };
+interface Asked {
+  readonly node: string;
+  /** As the recipe calls it. */
+  readonly name: string;
+  readonly output: string | null;
+  readonly text: string;
+  readonly at: Path;
+  readonly port: Port | null;
+}
 
-/** Depth first in the recipe's order; iterative, since a chain of 10,000 nodes is a graph like any other. */
-const sort = (nodes: readonly GraphNode[], place: PlaceOf, fail: Fail): GraphNode[] => {
-  const byName = new Map(nodes.map(n => [n.name, n]));
-  const state = new Map<string, 'open' | 'done'>();
-  const out: GraphNode[] = [];
-  const needs = (n: GraphNode) => Object.values(n.inputs).flatMap(i => i.from.map(r => r.node));
-  for (const root of nodes) {
-    const stack: { node: GraphNode; rest: string[] }[] = [];
-    const open = (node: GraphNode) => {
-      state.set(node.name, 'open');
-      stack.push({ node, rest: needs(node) });
-    };
-    if (!state.has(root.name)) open(root);
-    for (let top = stack.at(-1); top; top = stack.at(-1)) {
-      const next = top.rest.shift();
-      if (next === undefined) {
-        state.set(top.node.name, 'done');
-        out.push(top.node);
-        stack.pop();
-        continue;
-      }
-      const node = byName.get(next);
-      if (!node || state.get(next) === 'done') continue;
-      if (state.get(next) === 'open') {
-        const cycle = stack.slice(stack.findIndex(s => s.node.name === next)).map(s => s.node.name);
-        fail({
-          reason: 'cycle',
-          message: `these nodes wait for each other: ${[...cycle, next].join(' <- ')}`,
-          place: place([node.section, node.name], true),
-        });
-        continue;
-      }
-      open(node);
-    }
-  }
-  return out;
+const axesOf = ({ variant }: Draft): Record<string, Scalar> =>
+  Object.fromEntries([...variant.point].map(([axis, { value }]) => [axis, value]));
+
+const WORDS: Record<ArtifactType, string> = {
+  rows: 'rows',
+  model: 'a model',
+  tree: 'a folder of files',
+  metrics: 'metrics',
 };

@@ -1,7 +1,9 @@
 /** The checked graph of a recipe: plain data, made only when every check has passed; nothing later validates again. */
 import type { Place } from '../failure.ts';
-import type { ArtifactType, Port, Section } from '../stages.ts';
-import type { Value } from './yaml.ts';
+import type { ArtifactType, Port, Section, UserStageSays } from '../stages.ts';
+import type { Scalar } from './matrix.ts';
+import type { Resources } from './resources.ts';
+import type { Value } from './value.ts';
 
 export interface Reference {
   readonly node: string;
@@ -21,6 +23,7 @@ export interface FileOption {
 }
 
 export interface GraphNode {
+  /** As in the recipe; of a variant `adapter@r=8`. */
   readonly name: string;
   readonly section: Section;
   /** As in the recipe: `sentences`, `./my-clean.ts`. */
@@ -31,6 +34,10 @@ export interface GraphNode {
   readonly module: string;
   /** A built-in stage's version; a user's stage has the digest of its code instead. */
   readonly version: number | string;
+  /** Facts about this machine that the result depends on, in the key: Node's major, versions of packages. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Of a user's stage. */
+  readonly says?: UserStageSays;
   /** Digests of the files of a user's stage, by absolute path. */
   readonly code: Readonly<Record<string, string>>;
   /** Defaults filled in; secrets are placeholders; file options are left out of it. */
@@ -42,6 +49,10 @@ export interface GraphNode {
   readonly threads: 'one' | 'all';
   /** Share of rows that must not be rejected, 0 to 1; not part of the key. */
   readonly mostly: number;
+  /** Of a variant: the entry that it is of, and its value on each axis. */
+  readonly variant?: { readonly of: string; readonly axes: Readonly<Record<string, Scalar>> };
+  /** What it needs of the machine while it runs; not part of the key. */
+  readonly resources?: Resources;
   readonly place: Place;
 }
 

@@ -1,158 +1,126 @@
+/** Makes a node of one variant of an entry: options interpolated, checked by the stage's schema, defaults filled in. */
 import type { Failure, Place } from '../failure.ts';
-import {
-  type OptionSchema,
-  SECTIONS,
-  type Section,
-  type StageSchema,
-  stageModule,
-  stageNames,
-  stageSchema,
-} from '../stages.ts';
+import type { OptionSchema, Section, StageSchema } from '../stages.ts';
 import { check } from './check.ts';
+import type { Entry, Found, LoadContext } from './entry.ts';
+import type { Expanded, Variant } from './expand.ts';
 import type { FileOption } from './graph.ts';
-import { didYouMean, nearest } from './suggest.ts';
+import { axesIn, interpolate, wholeAxis } from './interpolate.ts';
+import { makesRows } from './outputs.ts';
+import { type Resources, readResources } from './resources.ts';
 import { takeSecrets } from './take-secrets.ts';
-import { userStage } from './user-stage.ts';
-import type { Value } from './yaml.ts';
+import type { Map_, Path, Value } from './value.ts';
 
-type Map_ = { [key: string]: Value };
-type Path = readonly (string | number)[];
-const isMap = (v: Value | undefined): v is Map_ => typeof v === 'object' && v !== null && !Array.isArray(v);
-
-export interface Draft {
-  readonly section: Section;
+/** A node whose references are not resolved yet. */
+export interface Draft extends Found {
+  /** The variant's. */
   readonly name: string;
+  readonly section: Section;
   readonly uses: string;
-  readonly stage: string;
-  readonly module: string;
-  readonly version: number | string;
-  readonly code: Readonly<Record<string, string>>;
-  readonly schema: StageSchema;
+  readonly entry: Entry;
+  readonly variant: Variant;
   readonly options: Map_;
   readonly files: readonly FileOption[];
   readonly mostly: number;
-  readonly from: Value | undefined;
+  readonly resources: Resources | null;
 }
 
-export interface DraftInput {
-  readonly section: Section;
-  readonly name: string;
-  readonly value: Value;
-  /** False when interpolation failed: then options are not judged. */
-  readonly clean: boolean;
-  readonly folder: string;
-  place(path: Path, key?: boolean): Place;
-  fail(failure: Failure): void;
-}
+const complete = { rows: new WeakMap<StageSchema, object>(), other: new WeakMap<StageSchema, object>() };
 
-const complete = new WeakMap<StageSchema, object>();
-
-/** The schema with every option that a node can have: one object for each stage, since compiling it takes milliseconds. */
-const checked = (schema: StageSchema, properties: object): object => {
-  let known = complete.get(schema);
-  if (!known) complete.set(schema, (known = { ...schema, $id: undefined, properties }));
+/**
+ * The schema with every option that a node can have: one object for each stage (two where an option decides whether it makes
+ * rows), since compiling it takes milliseconds.
+ */
+const checked = (schema: StageSchema, properties: object, of: keyof typeof complete): object => {
+  let known = complete[of].get(schema);
+  if (!known) complete[of].set(schema, (known = { ...schema, $id: undefined, properties }));
   return known;
 };
-
-const KEYS = ['uses', 'from', 'with'];
 
 /** Share of rows that must not be rejected. */
 const MOSTLY: OptionSchema = { type: 'number', minimum: 0, maximum: 1, default: 0.99 };
 
-/** Null when the entry is too wrong to go on with; whatever is wrong has been told to `fail`. */
-export const draftNode = async (input: DraftInput): Promise<Draft | null> => {
-  const { section, name, value, place, fail } = input;
+interface Instance {
+  readonly entry: Entry;
+  readonly found: Found;
+  readonly variant: Variant;
+  readonly sure: boolean;
+}
+
+/** The nodes of an entry; none when its stage is unknown. Options that no axis enters are made once for all variants. */
+export const draftNodes = ({ entry, variants, sure }: Expanded, context: LoadContext): Draft[] => {
+  const { found } = entry;
+  if (!found) return [];
+  const varies = axesIn([entry.with, entry.resources ?? null]).size > 0;
+  // What is wrong with an option is said of the first variant that has it, not of all.
+  const told = new Set<string>();
+  let last: Draft | null = null;
+  return variants.map(variant => {
+    if (last && !varies) return { ...last, name: variant.name, variant };
+    const failures: Failure[] = [];
+    last = draft({ entry, found, variant, sure }, { ...context, fail: f => void failures.push(f) });
+    const fresh = failures.filter(f => !told.has(where(f)));
+    for (const f of failures) told.add(where(f));
+    fresh.forEach(context.fail);
+    return last;
+  });
+};
+
+const where = ({ reason, place }: Failure): string => `${reason} ${place?.path} ${place?.line} ${place?.column}`;
+
+const draft = ({ entry, found, variant, sure }: Instance, context: LoadContext): Draft => {
+  const { section, name, uses } = entry;
   const at = [section, name];
-  if (!isMap(value)) {
-    fail({ reason: 'wrong-type', message: `${name} must be a map with "uses"`, place: place(at, true) });
-    return null;
-  }
-  let { from } = value;
-  let misplaced = false;
-  for (const key of Object.keys(value)) {
-    if (KEYS.includes(key)) continue;
-    const stage =
-      typeof value.uses === 'string' && stageNames(section).includes(value.uses)
-        ? stageSchema(section, value.uses)
-        : null;
-    const more =
-      stage?.properties && Object.hasOwn(stage.properties, key)
-        ? `; options of ${value.uses} stand under "with"`
-        : didYouMean(key, KEYS);
-    // What was meant is clear enough to spare the mistakes that would follow.
-    const meant = nearest(key, KEYS);
-    if (meant === 'from') from ??= value[key];
-    if (meant === 'with' || more.endsWith('"with"')) misplaced = true;
-    fail({
-      reason: 'unknown-key',
-      message: `"${key}" is not a key of a node${more}`,
-      place: place([...at, key], true),
-    });
-  }
-  const { uses } = value;
-  if (typeof uses !== 'string') {
-    const message =
-      uses === undefined ? `${name} needs "uses": the stage it runs` : `uses of ${name} must be the name of a stage`;
-    fail({
-      reason: uses === undefined ? 'missing-input' : 'wrong-type',
-      message,
-      place: place(uses === undefined ? at : [...at, 'uses'], uses === undefined),
-    });
-    return null;
-  }
-  const stage = /^\.{0,2}\//.test(uses) ? await userStage(uses, input) : builtIn(uses, input);
-  if (!stage) return null;
-  const given = value.with ?? {};
-  if (!isMap(given)) {
-    fail({
-      reason: 'wrong-type',
-      message: `"with" of ${name} must be a map of options`,
-      place: place([...at, 'with']),
-    });
-    return null;
-  }
-  const options = structuredClone(given);
-  const rowwise = stage.schema.stage.outputs.rows === 'rows';
-  const properties = { ...stage.schema.properties, ...(rowwise ? { mostly: MOSTLY } : {}) };
-  if (input.clean && !misplaced) {
-    const secrets = takeSecrets(options, properties, [...at, 'with'], input);
+  let clean = entry.clean;
+  const scope = {
+    ...context,
+    place: placeInMatrix(entry, variant, context),
+    matrix: { sure, values: new Map([...variant.point].map(([axis, { value }]) => [axis, value] as const)) },
+    fail: (f: Failure) => {
+      clean = false;
+      context.fail(f);
+    },
+    blur: () => {
+      clean = false;
+    },
+  };
+  const options = structuredClone(interpolate(entry.with, [...at, 'with'], scope)) as Map_;
+  const rowwise = makesRows(found.schema.stage, options);
+  const properties = { ...found.schema.properties, ...(rowwise ? { mostly: MOSTLY } : {}) };
+  const { place, fail } = scope;
+  if (clean) {
     const path = [...at, 'with'];
-    if (secrets) for (const f of check(checked(stage.schema, properties), options, { path, of: uses, place })) fail(f);
+    const secrets = takeSecrets(options, properties, path, scope);
+    const schema = checked(found.schema, properties, rowwise ? 'rows' : 'other');
+    if (secrets) for (const f of check(schema, options, { path, of: uses, place })) fail(f);
     for (const put of secrets ?? []) put();
   }
   const { mostly, ...rest } = options;
-  const files = fileOptions(rest, stage.schema, path => place([...at, 'with', ...path]));
+  const files = fileOptions(rest, found.schema, path => place([...at, 'with', ...path]));
+  const asked = interpolate(entry.resources ?? null, [...at, 'resources'], scope);
+  const resources = readResources(asked, found.schema.stage.resources, {
+    of: name,
+    at: [...at, 'resources'],
+    place,
+    fail,
+  });
   return {
-    section,
-    name,
-    uses,
-    ...stage,
+    ...found,
+    ...{ name: variant.name, section, uses, entry, variant, files, resources },
     options: rest,
-    files,
     mostly: typeof mostly === 'number' ? mostly : 0.99,
-    from,
   };
 };
 
-/** What is known of an entry once its stage has been found. */
-export type Found = Pick<Draft, 'stage' | 'module' | 'version' | 'code' | 'schema'>;
-
-const builtIn = (uses: string, { section, name, place, fail }: DraftInput): Found | null => {
-  if (stageNames(section).includes(uses)) {
-    const schema = stageSchema(section, uses);
-    const stage = `${section}/${uses}`;
-    return { stage, module: stageModule(stage), version: schema.stage.version, code: {}, schema };
-  }
-  const elsewhere = SECTIONS.find(s => stageNames(s).includes(uses));
-  const more = elsewhere ? `; ${uses} belongs under ${elsewhere}` : didYouMean(uses, stageNames(section));
-  const advice = /\.[cm]?[jt]s$/.test(uses) ? { advice: `a file of your own is named with its folder: ./${uses}` } : {};
-  fail({
-    reason: 'unknown-stage',
-    message: `${section} have no stage "${uses}"${more}`,
-    place: place([section, name, 'uses']),
-    ...advice,
-  });
-  return null;
+/** A value that is wholly an axis's stands, for mistakes, where the axis lists it. */
+const placeInMatrix = ({ with: options, section, name }: Entry, { point }: Variant, { place }: LoadContext) => {
+  const written = (path: Path): Value | undefined =>
+    path.slice(3).reduce<Value | undefined>((v, key) => (v as Map_ | null | undefined)?.[key as string], options);
+  return (path: Path, key?: boolean): ReturnType<typeof place> => {
+    const isOption = !key && path[0] === section && path[1] === name && path[2] === 'with' && path.length > 3;
+    const value = isOption ? point.get(wholeAxis(written(path)) ?? '') : undefined;
+    return value ? place(value.at) : place(path, key);
+  };
 };
 
 const fileOptions = (options: Map_, schema: StageSchema, place: (path: string[]) => Place): FileOption[] => {

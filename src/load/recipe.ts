@@ -1,31 +1,33 @@
 /** Loads a recipe: reads, interpolates, checks, and gives the graph, or every mistake in the file at once. */
 import { dirname, relative, sep } from 'node:path';
 import { type Failure, FailureError, type Place } from '../failure.ts';
-import { SECTIONS, type Section, stageNames } from '../stages.ts';
+import { SECTIONS, type Section } from '../stages.ts';
 import { connect, unknownNode } from './connect.ts';
+import { type Entry, type LoadContext, readEntry } from './entry.ts';
+import { expand } from './expand.ts';
 import type { Graph, GraphNode } from './graph.ts';
-import { interpolate } from './interpolate.ts';
-import { type Draft, draftNode } from './node.ts';
+import { type Draft, draftNodes } from './node.ts';
 import { readRecipe } from './read.ts';
+import { parseReference } from './selection.ts';
 import { settings } from './settings.ts';
-import { didYouMean, nearest } from './suggest.ts';
-import { parseYaml, type Value } from './yaml.ts';
+import { nearest } from './suggest.ts';
+import { checkTop, resolveVars, TOP } from './top.ts';
+import { isMap, type Map_, type Value } from './value.ts';
+import { parseYaml } from './yaml.ts';
 
 export interface LoadOptions {
   /** Absolute. */
   readonly path: string;
   /** Folder that the store and the recipe's id are relative to; absolute. */
   readonly project: string;
+  /** Whether the store may be another project's too. */
+  readonly shared?: boolean;
   readonly profiles?: readonly string[];
   /** `path=value` as typed. */
   readonly set?: readonly string[];
 }
 
-const TOP = ['version', 'name', 'vars', ...SECTIONS, 'profiles'];
 export const NAME = /^[a-z][a-z0-9_-]*$/;
-
-type Map_ = { [key: string]: Value };
-const isMap = (v: Value | undefined): v is Map_ => typeof v === 'object' && v !== null && !Array.isArray(v);
 
 /** Throws FailureError with every mistake found, in the file's order. */
 export const loadRecipe = async (options: LoadOptions): Promise<Graph> => {
@@ -59,10 +61,44 @@ export const loadRecipe = async (options: LoadOptions): Promise<Graph> => {
 
   checkTop(recipe, fail, place);
   const vars = resolveVars(recipe.vars, fail, place);
-  const drafts: Draft[] = [];
+  const context: LoadContext = { vars, folder: dirname(options.path), place, fail };
   const names = new Map<string, string>();
-  /** References of entries that are too wrong to be nodes. */
-  const loose: { readonly from: Value | undefined; readonly at: readonly string[] }[] = [];
+  const entries: Entry[] = [];
+  for (const [section, name, raw] of named(recipe, names, context))
+    entries.push(await readEntry(section, name, raw, context));
+  if (names.size === 0 && SECTIONS.every(s => recipe[s] === undefined || recipe[s] === null || isMap(recipe[s])))
+    fail({ reason: 'missing-input', message: 'the recipe has no nodes', place: place([]) });
+  // Nodes of a section whose name is misspelt are there all the same: only the section is the mistake.
+  for (const [key, nodes] of Object.entries(recipe)) {
+    if (TOP.includes(key) || !isMap(nodes) || !nearest(key, SECTIONS)) continue;
+    for (const name of Object.keys(nodes)) if (!names.has(name)) names.set(name, key);
+  }
+  const drafts: Draft[] = [];
+  const all = expand(entries, context);
+  if (failures.some(f => f.reason === 'too-many-nodes')) done();
+  for (const expanded of all) {
+    const { entry, variants } = expanded;
+    const made = draftNodes(expanded, context);
+    for (const d of made) drafts.push(d);
+    if (made.length > 0) continue;
+    for (const { from } of variants) checkNames(from, [entry.section, entry.name, 'from'], names, place, fail);
+  }
+  const nodes: GraphNode[] = connect(drafts, names, place, fail);
+  done();
+  // On a store that several projects share, a recipe is told by where it lies.
+  const id = options.shared ? options.path : relative(options.project, options.path).split(sep).join('/');
+  const name =
+    typeof recipe.name === 'string' ? recipe.name : relative(options.project, options.path).replace(/\.ya?ml$/, '');
+  return { name, path: options.path, id, folder: dirname(options.path), nodes };
+};
+
+/** Every entry of every section, by the first that takes a name; `names` gets the section of each. */
+const named = (
+  recipe: Map_,
+  names: Map<string, string>,
+  { place, fail }: LoadContext,
+): [section: Section, name: string, raw: Value][] => {
+  const out: [Section, string, Value][] = [];
   for (const section of SECTIONS) {
     const entries = recipe[section];
     if (entries === undefined || entries === null) continue;
@@ -73,58 +109,20 @@ export const loadRecipe = async (options: LoadOptions): Promise<Graph> => {
     for (const [name, raw] of Object.entries(entries)) {
       const at = [section, name];
       if (!NAME.test(name)) {
-        fail({
-          reason: 'invalid-name',
-          message: `"${name}" is not a name: small letters, digits, "_" and "-", a letter first`,
-          place: place(at, true),
-        });
+        const message = `"${name}" is not a name: small letters, digits, "_" and "-", a letter first`;
+        fail({ reason: 'invalid-name', message, place: place(at, true) });
       }
       const taken = names.get(name);
-      if (taken !== undefined) {
-        fail({
-          reason: 'duplicate-name',
-          message: `the name "${name}" is taken: ${taken} has a node of that name`,
-          place: place(at, true),
-        });
-        continue;
+      if (taken === undefined) {
+        names.set(name, section);
+        out.push([section, name, raw]);
+      } else {
+        const message = `the name "${name}" is taken: ${taken} has a node of that name`;
+        fail({ reason: 'duplicate-name', message, place: place(at, true) });
       }
-      names.set(name, section);
-      let clean = true;
-      const scope = {
-        vars,
-        place,
-        fail: (f: Failure) => {
-          clean = false;
-          fail(f);
-        },
-      };
-      const value = interpolate(raw, at, scope);
-      const draft = await draftNode({
-        section: section as Section,
-        name,
-        value,
-        clean,
-        place,
-        fail,
-        folder: dirname(options.path),
-      });
-      if (draft) drafts.push(draft);
-      else if (isMap(value)) loose.push({ from: value.from, at: [...at, 'from'] });
     }
   }
-  if (names.size === 0 && SECTIONS.every(s => recipe[s] === undefined || recipe[s] === null || isMap(recipe[s])))
-    fail({ reason: 'missing-input', message: 'the recipe has no nodes', place: place([]) });
-  // Nodes of a section whose name is misspelt are there all the same: only the section is the mistake.
-  for (const [key, entries] of Object.entries(recipe)) {
-    if (TOP.includes(key) || !isMap(entries) || !nearest(key, SECTIONS)) continue;
-    for (const name of Object.keys(entries)) if (!names.has(name)) names.set(name, key);
-  }
-  const nodes: GraphNode[] = connect(drafts, names, place, fail);
-  for (const { from, at } of loose) checkNames(from, at, names, place, fail);
-  done();
-  const id = relative(options.project, options.path).split(sep).join('/');
-  const name = typeof recipe.name === 'string' ? recipe.name : id.replace(/\.ya?ml$/, '');
-  return { name, path: options.path, id, folder: dirname(options.path), nodes };
+  return out;
 };
 
 /** Of an entry whose stage is unknown at least the names that it refers to can be judged. */
@@ -141,66 +139,8 @@ const checkNames = (
     return;
   }
   if (typeof from !== 'string') return;
-  const failure = unknownNode(from.split('.')[0]!, names, place(at));
+  const failure = unknownNode(parseReference(from).node, names, place(at));
   if (failure) fail(failure);
-};
-
-/** A var may use those above it. */
-const resolveVars = (
-  raw: Value | undefined,
-  fail: (f: Failure) => void,
-  place: (path: readonly (string | number)[], key?: boolean) => Place,
-): Map_ => {
-  const vars: Map_ = Object.create(null);
-  for (const [name, value] of Object.entries(isMap(raw) ? raw : {})) {
-    vars[name] = interpolate(value, ['vars', name], { vars, place, fail });
-  }
-  return vars;
-};
-
-const checkTop = (recipe: Map_, fail: (f: Failure) => void, place: (p: string[], key?: boolean) => Place): void => {
-  for (const key of Object.keys(recipe)) {
-    if (TOP.includes(key)) continue;
-    const stage = SECTIONS.find(s => stageNames(s).includes(key));
-    const more = stage ? `; a stage goes under ${stage}` : didYouMean(key, TOP);
-    fail({ reason: 'unknown-key', message: `"${key}" is not a key of a recipe${more}`, place: place([key], true) });
-  }
-  if (recipe.version === undefined) {
-    fail({ reason: 'missing-input', message: 'the recipe needs "version: 1"', place: place([]) });
-  } else if (recipe.version !== 1) {
-    fail({
-      reason: 'invalid-option',
-      message: `version is ${JSON.stringify(recipe.version)}; this finetune reads version 1`,
-      place: place(['version']),
-    });
-  }
-  if (recipe.name !== undefined && typeof recipe.name !== 'string') {
-    fail({ reason: 'wrong-type', message: 'name must be text', place: place(['name']) });
-  }
-  for (const key of ['vars', 'profiles'] as const) {
-    const value = recipe[key];
-    if (value !== undefined && value !== null && !isMap(value))
-      fail({ reason: 'wrong-type', message: `${key} must be a map`, place: place([key]) });
-  }
-  for (const [name, profile] of Object.entries(isMap(recipe.profiles) ? recipe.profiles : {})) {
-    const at = ['profiles', name];
-    if (!isMap(profile) || !isMap(profile.set)) {
-      fail({
-        reason: 'wrong-type',
-        message: `profile "${name}" must be a map with "set", a map of path to value`,
-        place: place(at, true),
-      });
-      continue;
-    }
-    for (const key of Object.keys(profile)) {
-      if (key !== 'set')
-        fail({
-          reason: 'unknown-key',
-          message: `"${key}" is not a key of a profile; there is set`,
-          place: place([...at, key], true),
-        });
-    }
-  }
 };
 
 const inOrder = (failures: readonly Failure[]): Failure[] => {

@@ -1,7 +1,7 @@
 /** Profiles and `--set`: values replaced at a path of the recipe, never merged. */
 import type { Failure, Place } from '../failure.ts';
 import { didYouMean } from './suggest.ts';
-import type { Value } from './yaml.ts';
+import { isMap, type Value } from './value.ts';
 
 export interface Setting {
   /** `sources.base.with.path` */
@@ -9,9 +9,6 @@ export interface Setting {
   readonly value: Value;
   readonly place: Place;
 }
-
-type Map_ = { [key: string]: Value };
-const isMap = (v: Value | undefined): v is Map_ => typeof v === 'object' && v !== null && !Array.isArray(v);
 
 /**
  * Applies a setting in place. A path must lead through what is there: section and node (or `vars`, `name`) must exist;

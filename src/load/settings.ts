@@ -3,10 +3,8 @@ import type { Failure, Place } from '../failure.ts';
 import type { LoadOptions } from './recipe.ts';
 import { applySetting } from './set.ts';
 import { didYouMean } from './suggest.ts';
-import { parseYaml, type Source, type Value } from './yaml.ts';
-
-type Map_ = { [key: string]: Value };
-const isMap = (v: Value | undefined): v is Map_ => typeof v === 'object' && v !== null && !Array.isArray(v);
+import { isMap, type Map_ } from './value.ts';
+import { parseYaml, type Source } from './yaml.ts';
 
 /** Applies profiles in order, then `--set`; returns the places of what they set, by path. */
 export const settings = (

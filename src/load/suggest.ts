@@ -35,8 +35,8 @@ export const nearest = (word: string, known: Iterable<string>): string | null =>
 };
 
 /** `; did you mean "x"?`, or the list when it is short, or nothing. */
-export const didYouMean = (word: string, known: readonly string[]): string => {
+export const didYouMean = (word: string, known: readonly string[], most = 12): string => {
   const near = nearest(word, known);
   if (near) return `; did you mean "${near}"?`;
-  return known.length > 0 && known.length <= 12 ? `; there is ${known.join(', ')}` : '';
+  return known.length > 0 && known.length <= most ? `; there is ${known.join(', ')}` : '';
 };

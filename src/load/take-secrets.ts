@@ -1,11 +1,8 @@
 /** Secrets while options are checked: a schema judges the rest, and says where they may stand. */
 import type { OptionSchema } from '../stages.ts';
+import type { LoadContext } from './entry.ts';
 import { isSecret } from './interpolate.ts';
-import type { DraftInput } from './node.ts';
-import type { Value } from './yaml.ts';
-
-type Map_ = { [key: string]: Value };
-type Path = readonly (string | number)[];
+import type { Map_, Path, Value } from './value.ts';
 
 /**
  * Replaces secrets by a harmless text while the schema is checked; gives back what puts them in place again, or null when
@@ -15,7 +12,7 @@ export const takeSecrets = (
   options: Map_,
   properties: Readonly<Record<string, OptionSchema>>,
   at: Path,
-  input: DraftInput,
+  input: LoadContext,
 ): (() => void)[] | null => {
   const undo: (() => void)[] = [];
   let allowed = true;
@@ -41,8 +38,9 @@ export const takeSecrets = (
       }
     } else if (typeof value === 'object' && value !== null) {
       const inner = schema?.properties as Record<string, OptionSchema> | undefined;
+      const others = schema?.additionalProperties as OptionSchema | undefined;
       for (const [k, v] of Object.entries(value)) {
-        walk(v, inner?.[k], [...path, k], x => {
+        walk(v, inner && Object.hasOwn(inner, k) ? inner[k] : others, [...path, k], x => {
           value[k] = x;
         });
       }

@@ -8,8 +8,10 @@ import { canonical, digest } from '../../cache/digest.ts';
 import type { Failure } from '../failure.ts';
 
 export interface UserCode {
-  /** Of everything below: changes exactly when the code can behave differently. */
+  /** Of the contents of the code's own files. */
   readonly digest: string;
+  /** What else it can behave by: Node's major, and the version of each package that it imports. */
+  readonly environment: Readonly<Record<string, string>>;
   /**
    * Digests of the files that were read, by absolute path: the entry, its relative imports, transitively, and the
    * manifests that say which version of a package is installed.
@@ -100,12 +102,12 @@ export const readUserCode = async (entry: string, shown: string): Promise<UserCo
     }
   }
   const node = process.versions.node.split('.')[0]!;
-  return { digest: digest(canonical({ contents, packages, node })), files };
+  return { digest: digest(canonical(contents)), environment: { ...packages, node }, files };
 };
 
 /** A URL that names this very state of the code, so that an edited file is never served from the module cache. */
 export const userModule = (entry: string, code: UserCode): string =>
-  `${pathToFileURL(entry).href}?v=${code.digest.slice(0, 16)}#user`;
+  `${pathToFileURL(entry).href}?v=${digest(canonical([code.digest, code.environment])).slice(0, 16)}#user`;
 
 const strip = (code: string): string => stripTypeScriptTypes(code, { mode: 'strip' });
 
@@ -124,7 +126,7 @@ const packageVersion = (specifier: string, from: string, read: Record<string, st
       read[manifest] = digest(text);
       const { version } = JSON.parse(text) as { version?: string };
       const locked = lockedIntegrity(join(folder, 'node_modules', '.package-lock.json'), name);
-      return `${version ?? ''}${locked ? ` ${locked}` : ''}`;
+      return [version ?? '', ...(locked ? [locked] : [])].join('/');
     }
     if (dirname(folder) === folder) break;
   }

@@ -1,16 +1,16 @@
 /** A stage of the user's own: its file found, its code digested, its options' schema taken from what it exports. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type StageSchema, stageModule } from '../stages.ts';
-import { importUserModule } from '../user-module.ts';
+import { type StageSchema, stageSchema } from '../stages.ts';
 import { schemaMistake } from './check.ts';
-import type { DraftInput, Found } from './node.ts';
+import { describeStage } from './described.ts';
+import type { EntryContext, Found } from './entry.ts';
 import { readUserCode, userModule } from './user-code.ts';
 
 /** Null when it cannot be used: `fail` has been told. */
 export const userStage = async (
   uses: string,
-  { section, name, folder, place, fail }: DraftInput,
+  { section, name, folder, place, fail }: EntryContext,
 ): Promise<Found | null> => {
   const at = place([section, name, 'uses']);
   const entry = resolve(folder, uses);
@@ -32,23 +32,13 @@ export const userStage = async (
     return null;
   }
   const module = userModule(entry, code);
-  let theirs: { options?: unknown };
-  try {
-    theirs = await importUserModule(module);
-    ((await import(stageModule('transforms/user'))) as { adapt(module: unknown, name: string): unknown }).adapt(
-      theirs,
-      uses,
-    );
-  } catch (error) {
-    fail({
-      reason: 'user-stage',
-      message: `${uses} cannot be used: ${String((error as Error).message).split('\n')[0]}`,
-      place: at,
-    });
+  const described = await describeStage(module, uses);
+  if ('mistake' in described) {
+    fail({ reason: 'user-stage', message: `${uses} cannot be used: ${described.mistake}`, place: at });
     return null;
   }
-  const own = (theirs.options ?? { type: 'object' }) as Partial<StageSchema>;
-  const mistake = typeof own === 'object' ? schemaMistake(own) : 'it is not an object';
+  const own = (described.options ?? { type: 'object' }) as Partial<StageSchema>;
+  const mistake = typeof own !== 'object' ? 'it is not an object' : schemaMistake(own);
   if (mistake) {
     fail({
       reason: 'user-stage',
@@ -57,11 +47,19 @@ export const userStage = async (
     });
     return null;
   }
+  if (own.properties?.env) {
+    const message = `${uses}: its export "options" has "env", which every stage has: the environment of its process`;
+    fail({ reason: 'user-stage', message, place: at, advice: 'call it something else' });
+    return null;
+  }
+  const { default: _, ...env } = stageSchema('transforms', 'command').properties!.env!;
   const schema = {
     ...own,
+    properties: { ...own.properties, env },
     title: uses,
     description: '',
     stage: { version: 0, inputs: { rows: { type: 'rows' } }, outputs: { rows: 'rows' }, default: 'rows' },
   } as StageSchema;
-  return { stage: uses, module, version: code.digest, code: code.files, schema };
+  const { says } = described;
+  return { stage: uses, module, version: code.digest, environment: code.environment, code: code.files, schema, says };
 };

@@ -1,8 +1,7 @@
 /** Parses YAML into plain values that remember where each stands; the only module that imports `yaml`. */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
 import type { Failure, Place } from '../failure.ts';
-
-export type Value = string | number | boolean | null | Value[] | { [key: string]: Value };
+import type { Map_, Path, Value } from './value.ts';
 
 /** Where a value and, in a map, its key stand: offsets in the text. */
 interface Span {
@@ -14,7 +13,7 @@ export interface Source {
   readonly value: Value;
   readonly failures: readonly Failure[];
   /** Place of the value at a path such as ['transforms', 'pairs', 'with']; of its key with `key`. The nearest ancestor's if it has none. */
-  place(path: readonly (string | number)[], key?: boolean): Place;
+  place(path: Path, key?: boolean): Place;
 }
 
 /** A recipe of 10,000 nodes has some 150,000 values; aliases that multiply beyond this are a bomb or a mistake. */
@@ -51,9 +50,11 @@ export const parseYaml = (text: string, path: string): Source => {
     failures.push({ reason: 'yaml-syntax', message: tidy(e.message), place, ...advice });
   }
 
+  // The library looks for an alias's anchor from the top each time: quadratic. An anchor stands before its aliases.
+  const anchors = new Map<string, Node>();
   let values = 0;
   let exploded = false;
-  const key = (p: readonly (string | number)[]) => JSON.stringify(p);
+  const key = (p: Path) => JSON.stringify(p);
 
   const convert = (node: Node | null, p: (string | number)[], inAlias: boolean): Value => {
     if (++values > MOST_VALUES || p.length > DEEPEST) {
@@ -73,7 +74,7 @@ export const parseYaml = (text: string, path: string): Source => {
     }
     if (exploded || node === null) return null;
     if (isAlias(node)) {
-      const target = node.resolve(doc);
+      const target = anchors.get(node.source);
       if (!target) {
         const [start, end] = node.range ?? [0, 0];
         failures.push({
@@ -83,33 +84,34 @@ export const parseYaml = (text: string, path: string): Source => {
         });
         return null;
       }
-      return convert(target as Node, p, true);
+      return convert(target, p, true);
     }
+    if (node.anchor && !inAlias) anchors.set(node.anchor, node);
     const range = node.range;
     if (range && !inAlias && !spans.has(key(p))) spans.set(key(p), { value: [range[0], range[1]] });
     if (isMap(node)) {
-      const out: { [key: string]: Value } = Object.create(null);
-      const seen = new Set<string>();
+      const out: Map_ = Object.create(null);
+      const seen = new Map<string, number>();
       for (const pair of node.items as Pair<Node | null, Node | null>[]) {
+        if (isScalar(pair.key) && pair.key.anchor && !inAlias) anchors.set(pair.key.anchor, pair.key);
         const k = isScalar(pair.key) ? String(pair.key.value) : null;
         const at = pair.key?.range ?? range ?? [0, 0];
         if (k === null) {
           failures.push({ reason: 'wrong-type', message: 'a key must be a plain name', place: placeOf(at[0], at[1]) });
           continue;
         }
-        if (seen.has(k)) {
-          const message =
-            p.length === 1
-              ? `the name "${k}" is taken: a second node of that name`
-              : `the key "${k}" stands here twice`;
+        const first = seen.get(k);
+        if (first !== undefined) {
+          const { line, col } = lines.linePos(first);
+          const isNode = p.length === 1;
           failures.push({
-            reason: p.length === 1 ? 'duplicate-name' : 'duplicate-key',
-            message,
+            reason: isNode ? 'duplicate-name' : 'duplicate-key',
+            message: `${isNode ? `the name "${k}" is taken: a node of that name stands` : `the key "${k}" stands here twice: the first`} at line ${line}, column ${col}`,
             place: placeOf(at[0], at[1]),
           });
           continue;
         }
-        seen.add(k);
+        seen.set(k, at[0]);
         const inner = [...p, k];
         const v = pair.value?.range;
         if (!inAlias) spans.set(key(inner), { key: [at[0], at[1]], value: v ? [v[0], v[1]] : [at[0], at[1]] });
@@ -133,7 +135,7 @@ export const parseYaml = (text: string, path: string): Source => {
   };
   const value = doc.errors.length > 0 ? null : convert(doc.contents as Node | null, [], false);
 
-  const place = (p: readonly (string | number)[], ofKey = false): Place => {
+  const place = (p: Path, ofKey = false): Place => {
     for (let n = p.length; n >= 0; n--) {
       const span = spans.get(key(p.slice(0, n)));
       if (!span) continue;

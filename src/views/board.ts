@@ -1,11 +1,12 @@
 /** How a build stands, folded from its events: what the plain and the live view draw. */
-import type { BuildEvent, NodeState, NodeSummary } from '../events.ts';
+import type { BuildEvent, BuildNode, NodeState, NodeSummary } from '../events.ts';
 import type { Failure } from '../failure.ts';
 import { decimal, remaining, thousands } from './numbers.ts';
 
 export interface NodeStatus {
   readonly name: string;
   readonly section: string;
+  readonly variant: NonNullable<BuildNode['variant']> | null;
   readonly state: 'waiting' | 'running' | NodeState;
   /** Milliseconds on the clock of `apply`; null before the start. */
   readonly started: number | null;
@@ -24,6 +25,7 @@ export interface NodeStatus {
   readonly seconds: number;
   readonly rows: number | null;
   readonly computed: number | null;
+  readonly reused: number;
   /** Words for the table: of the result, why it was skipped, or the failure's reason. */
   readonly note: string;
   readonly metrics: Readonly<Record<string, unknown>> | null;
@@ -40,9 +42,10 @@ export interface Board {
 
 const TOKEN_WINDOW = 16;
 
-const waiting = (name: string, section: string): NodeStatus => ({
+const waiting = (name: string, section = '', variant: NodeStatus['variant'] = null): NodeStatus => ({
   name,
   section,
+  variant,
   state: 'waiting',
   started: null,
   why: '',
@@ -53,6 +56,7 @@ const waiting = (name: string, section: string): NodeStatus => ({
   seconds: 0,
   rows: null,
   computed: null,
+  reused: 0,
   note: '',
   metrics: null,
   out: null,
@@ -78,8 +82,8 @@ const changed = (event: BuildEvent, node: NodeStatus, now: number): Partial<Node
         : { values, tokens: [...node.tokens, { at: now, tokens }].slice(-TOKEN_WINDOW) };
     }
     case 'done': {
-      const { state, seconds, rows, computed, note = '', metrics = null, out = null } = event;
-      return { state, seconds, rows, computed, note, metrics, out };
+      const { state, seconds, rows, computed, reused = 0, note = '', metrics = null, out = null } = event;
+      return { state, seconds, rows, computed, reused, note, metrics, out };
     }
     case 'failed': {
       const state = event.failure.reason === 'interrupted' ? 'interrupted' : 'failed';
@@ -95,17 +99,21 @@ const changed = (event: BuildEvent, node: NodeStatus, now: number): Partial<Node
 export const openBoard = (): Board => {
   const nodes = new Map<string, NodeStatus>();
   const settle = (summary: NodeSummary): void => {
-    const before = nodes.get(summary.name) ?? waiting(summary.name, '');
+    const before = nodes.get(summary.name) ?? waiting(summary.name);
     const { state, seconds, rows, computed } = summary;
+    // Of thousands that were cached nothing is new.
+    if (before.state === state && before.seconds === seconds && before.rows === rows && before.computed === computed)
+      return;
     nodes.set(summary.name, { ...before, state, seconds, rows, computed });
   };
   return {
     nodes,
     apply: (event, now) => {
-      if (event.type === 'build') for (const n of event.nodes) nodes.set(n.name, waiting(n.name, n.section));
+      if (event.type === 'build')
+        for (const n of event.nodes) nodes.set(n.name, waiting(n.name, n.section, n.variant ?? null));
       if (event.type === 'summary') event.nodes.forEach(settle);
       if (!('node' in event) || event.node === null || event.type === 'warn') return null;
-      const before = nodes.get(event.node) ?? waiting(event.node, '');
+      const before = nodes.get(event.node) ?? waiting(event.node);
       const after = { ...before, ...changed(event, before, now) };
       nodes.set(event.node, after);
       return after;

@@ -11,7 +11,7 @@ const EVERY = 100;
 // C1 controls, line separators and direction marks are legal in JSON, but a terminal may obey them.
 const UNSAFE = /[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-const toLine = (event: BuildEvent): string =>
+export const toLine = (event: object): string =>
   `${JSON.stringify(event).replace(UNSAFE, c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
 
 const milliseconds = (seconds: number): number => Math.round(seconds * 1000) / 1000;
@@ -27,14 +27,18 @@ const contract = ({ ok, seconds, nodes }: Extract<BuildEvent, { type: 'summary' 
   }),
 });
 
-export const openJson = ({ stdout }: ViewStreams): View => {
+/** `more` is added to every event: which build it belongs to, where there are several. */
+export const openJson = (
+  { stdout }: Pick<ViewStreams, 'stdout'>,
+  more: Readonly<Record<string, unknown>> = {},
+): View => {
   const sink = openSink(stdout);
   const written = new Map<string, number>();
   const held = new Map<string, Progress>();
   let timer: NodeJS.Timeout | null = null;
   let ended = false;
 
-  const put = (event: BuildEvent): void => sink.write(toLine(event));
+  const put = (event: BuildEvent): void => sink.write(toLine({ ...event, ...more }));
   const release = (node: string): void => {
     const event = held.get(node);
     if (event === undefined) return;
@@ -67,6 +71,7 @@ export const openJson = ({ stdout }: ViewStreams): View => {
         put(event);
       }
     },
+    pause: () => () => {},
     close: () => {
       releaseAll();
       return sink.drained();

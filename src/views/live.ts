@@ -12,7 +12,7 @@ import { frameLines } from './frame.ts';
 import { choosePalette } from './palette.ts';
 import { visible, visibleLines } from './printable.ts';
 import { openSink } from './sink.ts';
-import { renderEnd } from './table.ts';
+import { lockLines, renderEnd } from './table.ts';
 import type { View, ViewStreams } from './view.ts';
 
 const FRAME_MS = 80;
@@ -22,6 +22,8 @@ interface Screen {
   redraw(): void;
   /** Takes the list away for a moment, writes, draws it again. */
   print(stream: 'stdout' | 'stderr', text: string): void;
+  /** Takes the list away until what is returned is called. */
+  pause(): () => void;
   end(): void;
 }
 
@@ -35,6 +37,8 @@ export const openLive = ({ stdout, stderr, env }: ViewStreams): View => {
   let opening: Promise<void> | null = null;
   let screen: Screen | null = null;
   let over = false;
+  let paused = false;
+  let resume: (() => void) | null = null;
 
   const print = (stream: 'stdout' | 'stderr', text: string): void => {
     if (text === '') return;
@@ -65,6 +69,7 @@ export const openLive = ({ stdout, stderr, env }: ViewStreams): View => {
       readonly #spinner = new Spinner();
       readonly #canvas = openCanvas(text => this.#write('stdout', text), columns);
       #timer: NodeJS.Timeout | null = null;
+      #paused = false;
 
       render = (): void => {
         terminal.hijack();
@@ -76,11 +81,12 @@ export const openLive = ({ stdout, stderr, env }: ViewStreams): View => {
           this.redraw();
         }, FRAME_MS).unref();
         screen = this;
-        this.redraw();
+        if (paused) resume = this.pause();
+        else this.redraw();
       };
 
       redraw = (): void => {
-        if (this.#timer === null) return;
+        if (this.#timer === null || this.#paused) return;
         const look = {
           palette,
           columns: columns(),
@@ -96,6 +102,18 @@ export const openLive = ({ stdout, stderr, env }: ViewStreams): View => {
         this.redraw();
       };
 
+      pause = (): (() => void) => {
+        this.#canvas.clear();
+        this.#paused = true;
+        terminal.release();
+        return () => {
+          if (!this.#paused || this.#timer === null) return;
+          this.#paused = false;
+          terminal.hijack();
+          this.redraw();
+        };
+      };
+
       end = (): void => {
         if (this.#timer === null) return;
         clearInterval(this.#timer);
@@ -105,7 +123,7 @@ export const openLive = ({ stdout, stderr, env }: ViewStreams): View => {
         process.off('exit', this.end);
         screen = null;
         if (sinks.stdout.broken) terminal.stream.stdout.release();
-        else terminal.release();
+        else if (!this.#paused) terminal.release();
       };
 
       #write(stream: 'stdout' | 'stderr', text: string): void {
@@ -150,6 +168,14 @@ export const openLive = ({ stdout, stderr, env }: ViewStreams): View => {
         print('stderr', `${errPalette('yellow', 'warning')}: ${about}${words}\n`);
         return;
       }
+      case 'lock':
+        print(
+          'stdout',
+          lockLines(event)
+            .map(line => `${line}\n`)
+            .join(''),
+        );
+        return;
       case 'mistakes':
         print('stderr', renderFailures(event.failures, { palette: errPalette, ...size() }));
         return;
@@ -163,6 +189,15 @@ export const openLive = ({ stdout, stderr, env }: ViewStreams): View => {
   return {
     emit: event => {
       if (!over) draw(event, board.apply(event, performance.now()));
+    },
+    pause: () => {
+      paused = true;
+      resume = screen?.pause() ?? null;
+      return () => {
+        paused = false;
+        resume?.();
+        resume = null;
+      };
     },
     close: async () => {
       if (!over) finish();

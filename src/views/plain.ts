@@ -6,7 +6,7 @@ import { clock, duration, thousands } from './numbers.ts';
 import { choosePalette } from './palette.ts';
 import { pad, visible, visibleLines, width } from './printable.ts';
 import { openSink } from './sink.ts';
-import { MANY, noteOf, renderEnd, STYLE } from './table.ts';
+import { lockLines, MANY, noteOf, renderEnd, STYLE } from './table.ts';
 import type { View, ViewStreams } from './view.ts';
 
 /** Milliseconds: a node takes long from here on, then says so at most this often, and how often when nothing moves. */
@@ -104,6 +104,10 @@ export const openPlain = ({ stdout, stderr, env }: ViewStreams): View => {
       case 'skipped':
         finished(node!);
         return;
+      case 'lock':
+        releaseCached();
+        for (const line of lockLines(event)) out.write(`${line}\n`);
+        return;
       case 'mistakes':
         err.write(renderFailures(event.failures, { palette }));
         return;
@@ -117,6 +121,7 @@ export const openPlain = ({ stdout, stderr, env }: ViewStreams): View => {
 
   return {
     emit: event => draw(event, board.apply(event, performance.now())),
+    pause: () => () => {},
     close: async () => {
       stop();
       await Promise.all([out.drained(), err.drained()]);

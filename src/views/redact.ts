@@ -2,7 +2,7 @@
 import type { BuildEvent } from '../events.ts';
 import type { Redact } from '../redact.ts';
 
-export { type Redact, redactor, SHORTEST_SECRET } from '../redact.ts';
+export { asItIs, type Redact, redactor, SHORTEST_SECRET } from '../redact.ts';
 
 const deep = (value: unknown, redact: Redact): unknown => {
   if (typeof value === 'string') return redact(value);

@@ -1,33 +1,11 @@
 /** The result of a build in a few lines: what the evaluators measured, and where the outputs lie. */
 import type { NodeSummary } from '../events.ts';
 import type { NodeStatus } from './board.ts';
+import { comparisonLines } from './comparison.ts';
+import { compact, flat, isRecord, isSize, type Values } from './metrics.ts';
 import { change, decimal } from './numbers.ts';
 import type { Palette } from './palette.ts';
-import { cut, pad, visible, width } from './printable.ts';
-
-type Values = Readonly<Record<string, unknown>>;
-
-const LONGEST_VALUE = 60;
-
-const isRecord = (value: unknown): value is Values =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** Nested numbers and words as "a.b" names; lists only by their length. */
-const flat = (value: unknown, name: string): [string, string][] => {
-  if (isRecord(value))
-    return Object.entries(value).flatMap(([key, item]) => flat(item, name === '' ? key : `${name}.${key}`));
-  if (typeof value === 'number') return [[name, decimal(value)]];
-  if (Array.isArray(value)) return [[name, `${value.length} items`]];
-  return value === null || value === undefined ? [] : [[name, cut(visible(String(value)), LONGEST_VALUE)]];
-};
-
-const compact = (value: unknown): string =>
-  flat(value, '')
-    .map(([name, text]) => `${visible(name)} ${text}`)
-    .join(', ');
-
-/** Counts that describe the evaluation's size rather than its outcome. */
-const isSize = (name: string): boolean => /^(rows|tokens|examples|prompts)$|_(rows|tokens|examples)$/.test(name);
+import { pad, visible, width } from './printable.ts';
 
 /** `{ base: { loss, … }, tuned: { loss, … } }`: each measure as "4.213 -> 3.402  (-19.2 %)", then the size of the test. */
 const comparison = (node: string, base: Values, tuned: Values, others: Values): string[] => {
@@ -69,21 +47,42 @@ const flow = (parts: readonly string[], columns: number): string[] => {
   return lines;
 };
 
-/** For each evaluator with metrics and each output that people want: its name and what came out. */
+/** Rows of a table of variants; `finetune show` prints all. */
+const MOST_VARIANTS = 40;
+
+/**
+ * For each evaluator with metrics and each output that people want: its name and what came out. Variants stand side by
+ * side in tables of their own.
+ */
 export const resultLines = (
   nodes: readonly NodeSummary[],
   statuses: ReadonlyMap<string, NodeStatus>,
   { palette, columns }: { readonly palette: Palette; readonly columns: number },
 ): string[] => {
-  const results = nodes.flatMap(({ name }): { name: string; parts: string[] }[] => {
-    const status = statuses.get(name);
-    const metrics = status?.section === 'evaluators' && status.metrics !== null ? described(name, status.metrics) : [];
-    return [metrics, status?.out ? [visible(status.out)] : []]
+  const all = nodes.flatMap(({ name }) => statuses.get(name) ?? []);
+  const several = Map.groupBy(all, s => s.variant?.of ?? '');
+  const compared = (s: NodeStatus): boolean => s.variant !== null && several.get(s.variant.of)!.length > 1;
+  const results = all.flatMap((status): { name: string; parts: string[] }[] => {
+    const { name, variant, metrics: values } = status;
+    if (compared(status)) {
+      const of = variant!.of;
+      const group = several.get(of)!;
+      const out = group.find(s => s.out !== null)?.out?.replace(name.slice(of.length), '@*');
+      return group[0] === status && out ? [{ name: visible(of), parts: [visible(out)] }] : [];
+    }
+    const metrics = status.section === 'evaluators' && values !== null ? described(variant?.of ?? name, values) : [];
+    return [metrics, status.out ? [visible(status.out)] : []]
       .filter(parts => parts.length > 0)
       .map(parts => ({ name: visible(name), parts }));
   });
   const label = Math.max(0, ...results.map(({ name }) => width(name)));
-  return results.flatMap(({ name, parts }) =>
+  const lines = results.flatMap(({ name, parts }) =>
     flow(parts, columns - label - 2).map((line, i) => `${palette('bold', pad(i === 0 ? name : '', label))}  ${line}`),
   );
+  const measured = all
+    .filter(s => compared(s) && several.get(s.variant!.of)!.some(v => v.metrics !== null))
+    .filter(s => s.section === 'evaluators' || s.section === 'trainer')
+    .map(s => ({ ...s.variant!, metrics: s.metrics, state: s.state, isTest: s.section === 'evaluators' }));
+  const table = comparisonLines(measured, { palette, columns, most: MOST_VARIANTS });
+  return [...lines, ...(lines.length > 0 && table.length > 0 ? [''] : []), ...table];
 };

@@ -13,7 +13,16 @@ export interface Sink {
   drained(): Promise<void>;
 }
 
+const open = new WeakMap<OutStream, Sink>();
+
+/** The same sink each time for one stream: `watch` opens a view for every build. */
 export const openSink = (stream: OutStream): Sink => {
+  let sink = open.get(stream);
+  if (!sink) open.set(stream, (sink = newSink(stream)));
+  return sink;
+};
+
+const newSink = (stream: OutStream): Sink => {
   let broken = false;
   const gone = (): void => {
     broken = true;

@@ -36,9 +36,27 @@ const tally = (nodes: readonly NodeSummary[]): string =>
     .join(', ');
 
 /** Note of a node's line: how many rows were computed for it, where they were fewer, and what the node itself says. */
-export const noteOf = ({ state, rows, computed, note }: NodeStatus): string => {
+export const noteOf = ({ state, rows, computed, reused, note }: NodeStatus): string => {
   const differs = computed !== null && rows !== null && state === 'built' && computed < rows;
-  return [differs ? `from ${thousands(computed)}` : '', visible(note)].filter(Boolean).join(', ');
+  const of =
+    reused > 0 ? `${thousands(computed ?? 0)} computed, the rest reused` : differs ? `from ${thousands(computed)}` : '';
+  return [of, visible(note)].filter(Boolean).join(', ');
+};
+
+/** "pinned   adapter, base in finetune.lock", and what is no longer in it. */
+export const lockLines = ({ path, pinned, released }: Extract<BuildEvent, { type: 'lock' }>): string[] =>
+  (
+    [
+      ['pinned', pinned, 'in'],
+      ['released', released, 'from'],
+    ] as const
+  )
+    .filter(([, names]) => names.length > 0)
+    .map(([word, names, where]) => `${pad(word, 9)}${listed(names)} ${where} ${visible(path)}`);
+
+const listed = (names: readonly string[]): string => {
+  const more = names.length > 8 ? ` and ${names.length - 6} more` : '';
+  return `${(more ? names.slice(0, 6) : names).map(visible).join(', ')}${more}`;
 };
 
 /** In a big graph: what went wrong, then what took longest. */

@@ -4,11 +4,13 @@ import { openJson } from './json.ts';
 import { openLive } from './live.ts';
 import { colourWish, type Env } from './palette.ts';
 import { openPlain } from './plain.ts';
-import { type Redact, redactEvent } from './redact.ts';
+import { asItIs, type Redact, redactEvent } from './redact.ts';
 import type { OutStream } from './sink.ts';
 
 export interface View {
   emit(event: BuildEvent): void;
+  /** Leaves the terminal to a question; what is returned goes on drawing. */
+  pause(): () => void;
   /** Ends all drawing; resolves when everything is written. Safe to call without a summary, and twice. */
   close(): Promise<void>;
 }
@@ -35,5 +37,7 @@ export const openView = (options: ViewOptions): View => {
   const { mode, redact } = options;
   const open = mode === 'json' ? openJson : mode === 'auto' && wantsLive(options) ? openLive : openPlain;
   const view = open(options);
-  return redact === undefined ? view : { emit: event => view.emit(redactEvent(event, redact)), close: view.close };
+  return redact === undefined || redact === asItIs
+    ? view
+    : { ...view, emit: event => view.emit(redactEvent(event, redact)) };
 };

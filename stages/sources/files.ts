@@ -3,8 +3,8 @@
 import { createReadStream } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import type { FilesOptions } from '../../schemas/types.ts';
-import { type InputFile, type Lineage, StageError, type WholeContext, type WholeStage } from '../contract.ts';
-import { MAX_DOCUMENT, type Read } from './readers/records.ts';
+import { type InputFile, type Read, type ReadPart, type ReadStage, StageError } from '../contract.ts';
+import { MAX_DOCUMENT } from './readers/records.ts';
 
 type Format = 'markdown' | 'html' | 'text' | 'jsonl' | 'csv';
 
@@ -28,7 +28,7 @@ const EXTENSIONS: Readonly<Record<string, Format>> = {
 
 const extension = (name: string): string => /\.([^./]+)$/.exec(name)?.[1]?.toLowerCase() ?? '';
 
-const formatOf = (name: string, options: Options): Format => {
+const formatOf = ({ name }: InputFile, options: Options): Format => {
   const format = options.format === 'auto' ? EXTENSIONS[extension(name)] : options.format;
   if (format) return format;
   throw new StageError('unknown-format', 'the format cannot be told by the extension', {
@@ -37,19 +37,19 @@ const formatOf = (name: string, options: Options): Format => {
   });
 };
 
-/** What the file holds, in batches. Readers are loaded when a file asks for them: htmlparser2 takes its time. */
-async function* read(file: InputFile, format: Format, options: Options): AsyncGenerator<readonly Read[]> {
-  if (format === 'jsonl') return yield* (await import('./readers/jsonl.ts')).jsonl(file.path);
+/** Readers are loaded when a file asks for them: htmlparser2 takes its time. */
+async function* batches(part: ReadPart, options: Options): AsyncGenerator<readonly Read[]> {
+  const { file } = part;
+  const format = formatOf(file, options);
+  if (format === 'jsonl') return yield* (await import('./readers/jsonl.ts')).jsonl(part);
   if (format === 'csv') {
     const delimiter = options.delimiter === 'auto' && extension(file.name) === 'tsv' ? 'tab' : options.delimiter;
-    return yield* (await import('./readers/csv.ts')).csv(file.path, file.name, delimiter);
+    return yield* (await import('./readers/csv.ts')).csv(part, delimiter);
   }
   if (file.size > MAX_DOCUMENT) return yield [{ reason: `larger than ${MAX_DOCUMENT / 2 ** 20} MB` }];
   const { document } = await import('./readers/document.ts');
   yield document(file.name, await buffer(createReadStream(file.path)), format, options.by);
 }
-
-const code = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code;
 
 /** Why a file could not be read, without the path of this machine; other errors are not expected. */
 const unreadable = (error: unknown): string => {
@@ -60,97 +60,34 @@ const unreadable = (error: unknown): string => {
     ENOENT: 'it has gone since the build began',
     EIO: 'input/output error',
   };
-  const why = known[code(error) ?? ''];
+  const why = known[(error as NodeJS.ErrnoException | null)?.code ?? ''];
   if (why === undefined) throw error;
   return `cannot be read: ${why}`;
 };
 
-/** Ids of records by their `key` field; a key that occurs twice is an error with both places. */
-const keyed = (key: string) => {
-  // Only the hash table of a million keys is held: places are packed into one number (file index, line).
-  const places = new Map<string, number>();
-  const names: string[] = [];
-  return (read: { fields: Readonly<Record<string, unknown>>; line?: number }, file: InputFile): string | null => {
-    const value = read.fields[key];
-    if ((typeof value !== 'string' || value === '') && !Number.isFinite(value)) return null;
-    if (names.at(-1) !== file.name) names.push(file.name);
-    const id = String(value);
-    const line = read.line ?? 0;
-    const before = places.get(id);
-    if (before !== undefined) {
-      const first = `${names[Math.floor(before / 2 ** 32)]}:${before % 2 ** 32}`;
-      throw new StageError(
-        'duplicate-key',
-        `${key} ${JSON.stringify(id)} occurs twice: first at ${first}, again here`,
-        {
-          place: { path: file.name, line },
-          advice: `Row ids must be unique: correct the data, name another \`key\`, or leave it out (ids are then made from the content).`,
-        },
-      );
+const isDocument = (format: Format): boolean => format !== 'jsonl' && format !== 'csv';
+
+export default {
+  kind: 'read',
+  option: 'paths',
+  check(files, options) {
+    if (files.length === 0) {
+      throw new StageError('empty-source', `no file matches ${[options.paths].flat().join(', ')}`, {
+        advice: 'Globs are relative to the folder of the recipe (or to `root`); `**` crosses folders.',
+      });
     }
-    places.set(id, (names.length - 1) * 2 ** 32 + line);
-    return id;
-  };
-};
-
-const run = async (context: WholeContext<Options>): Promise<void> => {
-  const { options, signal } = context;
-  const files = context.files.paths ?? [];
-  const globs = [options.paths].flat().join(', ');
-  if (files.length === 0) {
-    throw new StageError('empty-source', `no file matches ${globs}`, {
-      advice: 'Globs are relative to the folder of the recipe (or to `root`); `**` crosses folders.',
-    });
-  }
-  const formats = files.map(file => formatOf(file.name, options));
-  const rows = context.rows('rows');
-  const rejects = context.rows('rejects');
-  const idOf = options.key === undefined ? null : keyed(options.key);
-  let found = 0;
-  let refused = 0;
-
-  const refuse = async (file: InputFile, reason: string, line?: number, text?: string): Promise<void> => {
-    refused++;
-    const place = { path: file.name, ...(line === undefined ? {} : { line }) };
-    const id = line === undefined ? file.name : `${file.name}:${line}`;
-    await rejects.write(
-      { id, parent: null, fields: { reason, ...place, ...(text === undefined ? {} : { text }) } },
-      place,
-    );
-  };
-
-  for (const [i, file] of files.entries()) {
+    for (const file of files) formatOf(file, options);
+  },
+  givesIds: (file, options) => isDocument(formatOf(file, options)),
+  // A CSV file may quote line breaks, and begins with a header.
+  byLine: (file, options) => formatOf(file, options) === 'jsonl',
+  async *read(part, options) {
     try {
-      for await (const batch of read(file, formats[i]!, options)) {
-        signal.throwIfAborted();
-        for (const item of batch) {
-          if ('reason' in item) {
-            await refuse(file, item.reason, item.line, item.text);
-            continue;
-          }
-          const id = item.id ?? (idOf ? idOf(item, file) : context.contentId(item.fields));
-          if (id === null) {
-            await refuse(file, `field "${options.key}" names no row: it is neither text nor a number`, item.line);
-            continue;
-          }
-          const at: Lineage = { path: file.name, ...(item.line === undefined ? {} : { line: item.line }) };
-          found++;
-          await rows.write({ id, parent: null, fields: item.fields }, at);
-        }
-        context.progress(i, files.length, 'files', `${found} rows`);
-      }
+      yield* batches(part, options);
     } catch (error) {
-      if (error instanceof StageError || signal.aborted || code(error) === undefined) throw error;
-      await refuse(file, unreadable(error));
+      if (error instanceof StageError) throw error;
+      yield [{ reason: unreadable(error) }];
     }
-    context.progress(i + 1, files.length, 'files', `${found} rows`);
-  }
-  if (found === 0 && refused === 0) {
-    throw new StageError('empty-source', `no row is in ${globs} (${files.length} file${files.length > 1 ? 's' : ''})`, {
-      place: { path: files[0]!.name },
-      advice: 'The files are empty, or hold headings without text.',
-    });
-  }
-};
-
-export default { kind: 'whole', run } satisfies WholeStage<Options>;
+  },
+  key: options => options.key,
+} satisfies ReadStage<Options>;

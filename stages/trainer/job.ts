@@ -9,7 +9,10 @@ export interface TokenFiles {
 }
 
 /** What a backend has to know of the stage's options; `warmup` is in steps here. */
-export type TrainOptions = Omit<LoraOptions, 'backend' | 'dropout' | 'steps' | 'epochs' | 'batch'>;
+export type TrainOptions = Omit<LoraOptions, 'backend' | 'dropout' | 'steps' | 'epochs' | 'batch'> & {
+  /** Only where the backend knows it. */
+  readonly dropout?: number;
+};
 
 interface JobBase {
   readonly version: 1;

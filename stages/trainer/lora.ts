@@ -19,6 +19,19 @@ import { writeShards } from './shards.ts';
 const warmupSteps = (warmup: number, steps: number): number =>
   warmup >= 1 ? Math.round(warmup) : Math.ceil(warmup * steps);
 
+/** Options that only a backend of PyTorch can keep to. */
+const CUDA_ONLY = ['precision', 'checkpointing', 'fp8', 'deterministic', 'on_oom'] as const;
+
+const checkOptions = ({ backend, dropout, ...rest }: LoraOptions) => {
+  if (backend !== 'embedded') return;
+  const given = CUDA_ONLY.filter(name => rest[name] !== undefined);
+  const wrong = [...(dropout > 0 ? ['dropout'] : []), ...given];
+  if (wrong.length > 0)
+    throw new StageError('bad-option', `the embedded backend does not know ${wrong.join(', ')}`, {
+      advice: `Leave ${wrong.length > 1 ? 'them' : 'it'} out, or choose backend: cuda.`,
+    });
+};
+
 const rounded = (value: number): number => Number(value.toPrecision(6));
 
 export default {
@@ -26,6 +39,7 @@ export default {
   runs: 'main',
   async run(context) {
     const { options, inputs, work, signal, threads } = context;
+    checkOptions(options);
     const model = inputs.model as ModelInput;
     const adapter = inputs.adapter as TreeInput | undefined;
     const held = inputs.eval as RowsInput | undefined;
@@ -40,7 +54,7 @@ export default {
       });
     const evaluation = held && held.count > 0 ? await writeShards(join(work, 'eval'), held, { signal }) : null;
     if (held && !evaluation) context.warn('the eval input has no rows: nothing is measured on it');
-    const { backend: _, dropout: __, steps: count, epochs, batch, warmup, ...rest } = options;
+    const { backend, dropout, steps: count, epochs, batch, warmup, ...rest } = options;
     const steps = stepRows(ids, { seed: options.seed, batch, steps: count ?? null, epochs: epochs ?? 1 });
     const job: TrainJob = {
       version: 1,
@@ -53,12 +67,14 @@ export default {
       train: { shards: train.shards, ids: train.ids },
       eval: evaluation && { shards: evaluation.shards, ids: evaluation.ids },
       steps,
-      options: { ...rest, warmup: warmupSteps(warmup, steps.length) },
+      options: { ...rest, ...(backend === 'cuda' ? { dropout } : {}), warmup: warmupSteps(warmup, steps.length) },
     };
     context.log(
       `${train.rows} rows, ${train.tokens} tokens, ${train.trainedTokens} of them trained; ${steps.length} steps`,
     );
-    await runProgram(embeddedProgram(), job, context, event => report(event, context));
+    const program =
+      backend === 'cuda' ? await (await import('./cuda/environment.ts')).cudaProgram(context) : embeddedProgram();
+    await runProgram(program, job, context, event => report(event, context));
 
     const tree = context.folder('adapter');
     await cp(join(job.output, 'adapter'), tree, { recursive: true });

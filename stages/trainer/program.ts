@@ -21,7 +21,7 @@ export const embeddedProgram = (): Program => {
 /** Time to save and leave after SIGTERM, milliseconds; then SIGKILL. */
 const GRACE = 10_000;
 
-type Context = Pick<WholeContext<unknown>, 'work' | 'signal' | 'log' | 'warn'>;
+type Context = Pick<WholeContext<unknown>, 'work' | 'signal' | 'log' | 'warn' | 'gpus'>;
 
 /**
  * Runs `job` to its end; `onEvent` sees every event. The child's stdin stays open: when this process dies, its end tells
@@ -47,6 +47,7 @@ export const runProgram = async (
 
   const child = execa(program.command, [...program.args, path, '--watch-stdin'], {
     stdin: 'pipe',
+    env: context.gpus ? { CUDA_VISIBLE_DEVICES: context.gpus.join(',') } : {},
     buffer: false,
     reject: false,
     cancelSignal: context.signal,

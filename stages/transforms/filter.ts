@@ -1,14 +1,20 @@
-/** Transform `filter`: keeps the rows whose text passes every rule, and says of the others which rule they broke. */
+/** Transform `filter`: keeps the rows whose text and numbers pass every rule, and says of the others which rule they broke. */
 import type { FilterOptions } from '../../schemas/types.ts';
 import { type RowsStage, type Setup, StageError } from '../contract.ts';
+import { count } from './text/count.ts';
 
 export type Options = FilterOptions;
 
 interface Rules {
+  /** Whether there is any about the text: only then must a row have one. */
+  readonly text: boolean;
+  readonly where: readonly (readonly [field: string, bounds: { readonly min?: number; readonly max?: number }])[];
   readonly matches: readonly RegExp[];
   readonly notMatches: readonly RegExp[];
   readonly without: RegExp | null;
 }
+
+const TEXT_RULES = ['min', 'max', 'words', 'matches', 'not_matches', 'without'] as const;
 
 const list = (value: string | readonly string[] | undefined): readonly string[] =>
   value === undefined ? [] : typeof value === 'string' ? [value] : value;
@@ -47,15 +53,6 @@ const phrases = (all: readonly string[]): RegExp | null => {
   return new RegExp(sorted.map(one).join('|'), 'iu');
 };
 
-/** Characters as people count them: code points, not UTF-16 units. */
-const characters = (text: string): number => {
-  let n = text.length;
-  for (let i = 0; i < text.length; i++) if ((text.charCodeAt(i) & 0xfc00) === 0xd800) n--;
-  return n;
-};
-
-const countWords = (text: string): number => text.match(/\S+/g)?.length ?? 0;
-
 const bounds = (n: number, min: number | undefined, max: number | undefined, unit: string): string | null => {
   if (min !== undefined && n < min) return `shorter than ${min} ${unit} (${n})`;
   if (max !== undefined && n > max) return `longer than ${max} ${unit} (${n})`;
@@ -65,9 +62,12 @@ const bounds = (n: number, min: number | undefined, max: number | undefined, uni
 /** The rule that `text` breaks, or null. */
 const broken = (text: string, rules: Rules, options: Options): string | null => {
   const { min, max, words } = options;
-  let reason = min === undefined && max === undefined ? null : bounds(characters(text), min, max, 'characters');
-  if (!reason && words) reason = bounds(countWords(text), words.min, words.max, 'words');
-  if (reason) return reason;
+  if (min !== undefined || max !== undefined || words) {
+    const counts = count(text);
+    const reason =
+      bounds(counts.characters, min, max, 'characters') ?? bounds(counts.words, words?.min, words?.max, 'words');
+    if (reason) return reason;
+  }
   const found = rules.without?.exec(text);
   if (found) return `contains "${found[0]}"`;
   const missing = rules.matches.find(pattern => !pattern.test(text));
@@ -79,11 +79,20 @@ const broken = (text: string, rules: Rules, options: Options): string | null => 
 export default {
   kind: 'rows',
   setup: ({ options }: Setup<Options>): Rules => ({
+    text: TEXT_RULES.some(name => options[name] !== undefined),
+    where: Object.entries(options.where ?? {}),
     matches: compile('matches', options, options.matches),
     notMatches: compile('not_matches', options, options.not_matches),
     without: phrases(list(options.without)),
   }),
   map(row, emit, rules, options) {
+    for (const [field, { min, max }] of rules.where) {
+      const value = row.fields[field];
+      if (typeof value !== 'number') return emit.reject(row, `field "${field}" is not a number`);
+      if (min !== undefined && value < min) return emit.drop(row, `${field} below ${min} (${value})`);
+      if (max !== undefined && value > max) return emit.drop(row, `${field} above ${max} (${value})`);
+    }
+    if (!rules.text) return emit.keep(row);
     const text = row.fields[options.field];
     if (typeof text !== 'string') return emit.reject(row, `field "${options.field}" is not a text`);
     const reason = broken(text, rules, options);

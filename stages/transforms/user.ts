@@ -6,7 +6,11 @@
  *     export default (fields, { id, parent, options }) => ({ ...fields, text: fields.text.trim() });
  *
  * It returns the row's new fields; or a list of fields, which become rows below it; `true` to keep the row, `false` or
- * `null` to drop it; `{ drop: 'why' }` or `{ reject: 'why' }`. It may be async. An error that it throws rejects the row.
+ * `null` to drop it; `{ drop: 'why' }` or `{ reject: 'why' }`, with `transient: true` if the next build is to try again. It may
+ * be async. An error that it throws rejects the row.
+ *
+ *     // Calls cost time or money: what each gave is kept, and found again for equal fields (so it gets no id).
+ *     export const dear = true;
  *
  *     // Neighbouring rows of one parent together (the sentences of a page).
  *     export const kind = 'group';
@@ -25,6 +29,7 @@
  * Fields hold what JSON can: texts, finite numbers, booleans, null, lists and plain objects of these.
  */
 import {
+  type Emit,
   type Fields,
   type GroupStage,
   type Row,
@@ -54,7 +59,7 @@ export const adapt = (module: Readonly<Record<string, unknown>>, name: string): 
   if (schema !== undefined && !isObject(schema)) return bad('must export as `options` a JSON Schema (an object)');
   switch (module.kind) {
     case 'rows':
-      return rowsStage(run as UserFunction, name);
+      return rowsStage(run as UserFunction, name, module.dear === true);
     case 'group':
       return groupStage(run as UserFunction, name);
     case undefined:
@@ -67,16 +72,19 @@ export const adapt = (module: Readonly<Record<string, unknown>>, name: string): 
 
 export type UserStage = RowsStage<Options> | GroupStage<Options> | WholeStage<Options>;
 
-const rowsStage = (run: UserFunction, name: string): RowsStage<Options> => ({
+const rowsStage = (run: UserFunction, name: string, dear: boolean): RowsStage<Options> => ({
   kind: 'rows',
+  dear,
   async map(row, emit, _state, options) {
-    const result = await attempt(() => run({ ...row.fields }, { id: row.id, parent: row.parent, options }));
+    const result = await attempt(() =>
+      run({ ...row.fields }, dear ? { options } : { id: row.id, parent: row.parent, options }),
+    );
     if ('error' in result) return emit.reject(row, messageOf(result.error));
     const { value } = result;
     if (value === true) return emit.keep(row);
     if (value === null || value === false) return emit.drop(row, `removed by ${name}`);
     const verdict = verdictOf(value);
-    if (verdict) return emit[verdict.what](row, verdict.why);
+    if (verdict) return judge(row, verdict, emit);
     const made = Array.isArray(value) ? value : [value];
     const wrong = made.map(fields => unfit(fields)).find(w => w !== null);
     if (wrong) return emit.reject(row, `${name} returned ${wrong}`);
@@ -99,7 +107,7 @@ const groupStage = (run: UserFunction, name: string): GroupStage<Options> => ({
     if ('error' in result) return rejectAll(messageOf(result.error));
     const verdict = verdictOf(result.value);
     if (verdict) {
-      for (const row of rows) emit[verdict.what](row, verdict.why);
+      for (const row of rows) judge(row, verdict, emit);
       return;
     }
     const made = result.value === null ? [] : result.value;
@@ -188,10 +196,23 @@ const isIterable = (value: unknown): value is Iterable<unknown> | AsyncIterable<
 const iterate = (value: Iterable<unknown> | AsyncIterable<unknown>): Iterator<unknown> | AsyncIterator<unknown> =>
   Symbol.asyncIterator in value ? value[Symbol.asyncIterator]() : value[Symbol.iterator]();
 
-const verdictOf = (value: unknown): { what: 'drop' | 'reject'; why: string } | null => {
-  if (!isObject(value) || Object.keys(value).length !== 1) return null;
-  if (typeof value.reject === 'string') return { what: 'reject', why: value.reject };
+const verdictOf = (value: unknown): Verdict | null => {
+  if (!isObject(value)) return null;
+  const keys = Object.keys(value);
+  if (keys.length === 2 && typeof value.reject === 'string' && typeof value.transient === 'boolean')
+    return { what: 'reject', why: value.reject, transient: value.transient };
+  if (keys.length !== 1) return null;
+  if (typeof value.reject === 'string') return { what: 'reject', why: value.reject, transient: false };
   return typeof value.drop === 'string' ? { what: 'drop', why: value.drop } : null;
+};
+
+type Verdict =
+  | { readonly what: 'drop'; readonly why: string }
+  | { readonly what: 'reject'; readonly why: string; readonly transient: boolean };
+
+const judge = (row: Row, verdict: Verdict, emit: Emit): void => {
+  if (verdict.what === 'drop') emit.drop(row, verdict.why);
+  else emit.reject(row, verdict.why, verdict.transient);
 };
 
 /** What is wrong with `fields`, for a message that begins "it returned"; null if nothing is. */

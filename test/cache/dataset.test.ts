@@ -9,9 +9,10 @@ import {
   encodeLineage,
   encodeManifest,
   encodeRow,
+  endHash,
   endsChunk,
 } from '../../cache/dataset.ts';
-import { DatasetWriter, PieceMaker } from '../../src/engine/pieces.ts';
+import { DatasetWriter, PieceMaker } from '../../src/engine/rows/pieces.ts';
 import type { Row } from '../../stages/contract.ts';
 
 // JSON has one zero.
@@ -71,12 +72,14 @@ describe('rows', () => {
     const manifest = {
       rows: 3,
       chunks: [
-        { digest: 'aa', rows: 1, bytes: 2 },
-        { digest: 'bb', rows: 2, bytes: 9 },
+        { digest: 'aa'.repeat(32), rows: 1, bytes: 2, end: 0xffffffff },
+        { digest: 'bb'.repeat(32), rows: 2, bytes: 9, end: 0 },
       ],
+      open: true,
     };
     expect(decodeManifest(encodeManifest(manifest))).toEqual(manifest);
-    for (const other of ['{}', '{"format":2,"rows":0,"chunks":[]}', '[]'])
+    const bytes = encodeManifest(manifest);
+    for (const other of [Buffer.from(''), Buffer.from('{}'), bytes.subarray(1), bytes.subarray(0, -1)])
       expect(() => decodeManifest(other)).toThrow();
   });
 });
@@ -98,9 +101,9 @@ describe('chunks', () => {
   });
 
   test('have about 128 rows', () => {
-    const ends = Array.from({ length: 100_000 }, (_, i) => endsChunk(`docs/${i}.md#x/${i * 7919}`, 100)).filter(
-      Boolean,
-    ).length;
+    const ends = Array.from({ length: 100_000 }, (_, i) =>
+      endsChunk(endHash(`docs/${i}.md#x/${i * 7919}`), 100),
+    ).filter(Boolean).length;
     expect(100_000 / ends).toBeGreaterThan(110);
     expect(100_000 / ends).toBeLessThan(150);
   });

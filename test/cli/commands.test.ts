@@ -1,4 +1,4 @@
-/** The commands beside build: plan, explain, show, graph, cache and init. */
+/** The small commands: show, graph, cache and init. */
 import { describe, expect, test } from 'vitest';
 import { loadRecipe } from '../../src/load/recipe.ts';
 import { expectGolden } from '../rig/golden.ts';
@@ -20,91 +20,6 @@ const made = async () => {
   expect((await p.buildHere()).ok).toBe(true);
   return p;
 };
-
-describe('plan', () => {
-  test('says what would be built, and why; a build then does it', async () => {
-    const p = project({ 'finetune.yaml': RECIPE, ...pages(3) });
-    expect((await json(p, 'plan')).map(n => [n.name, n.state, n.why])).toEqual(
-      ['docs', 'text', 'lines', 'good', 'pairs', 'unique', 'split'].map(n => [n, 'build', 'never built']),
-    );
-    await p.buildHere();
-    expect((await p.run(['plan'])).stdout).toBe('nothing to do: 7 nodes are up to date\n');
-    p.edit('finetune.yaml', '{ min: 10 }', '{ min: 11 }');
-    const states = Object.fromEntries((await json(p, 'plan')).map(n => [n.name, n.state]));
-    expect(states).toEqual({
-      docs: 'cached',
-      text: 'cached',
-      lines: 'cached',
-      good: 'build',
-      pairs: 'maybe',
-      unique: 'maybe',
-      split: 'maybe',
-    });
-    expect((await p.run(['plan'])).stdout).toMatch(
-      /^node +would +last +why\ngood +build +\S+ s +option min: 10 -> 11\npairs +maybe/,
-    );
-    expect((await p.run(['build', '--dry-run'])).stdout).toBe((await p.run(['plan'])).stdout);
-    // The filter keeps the same rows: what was "maybe" is cached.
-    expect((await p.buildHere()).states).toMatchObject({ good: 'built', pairs: 'cached' });
-  });
-
-  test('builds nothing', async () => {
-    const p = project({ 'finetune.yaml': RECIPE, ...pages(3) });
-    await p.run(['plan']);
-    expect(p.files('.finetune/packs')).toEqual([]);
-    expect((await json(p, 'plan')).every(n => n.state === 'build')).toBe(true);
-  });
-
-  test('tells what blocks a node', async () => {
-    const p = project({ 'finetune.yaml': RECIPE.replace('docs/**/*.md', 'docs/none.md'), ...pages(1) });
-    const { code, stdout, stderr } = await p.run(['plan']);
-    expect(code).toBe(2);
-    expect(stdout).toMatch(/docs +blocked/);
-    expect(stderr).toContain('file-missing: there is no file docs/none.md');
-  });
-});
-
-describe('explain', () => {
-  test('follows a change to its first cause', async () => {
-    const p = await made();
-    p.edit('docs/0001.md', 'sentence 1', 'sentence one');
-    expect((await p.run(['explain', 'split'])).stdout).toBe(
-      [
-        'split: would be looked at after unique',
-        '  because unique: would be looked at after pairs',
-        '  because pairs: would be looked at after good',
-        '  because good: would be looked at after lines',
-        '  because lines: would be looked at after text',
-        '  because text: would be looked at after docs',
-        '  because docs: would be built:',
-        '    docs/0001.md changed',
-        '',
-      ].join('\n'),
-    );
-  });
-
-  test('after a build says why it was built', async () => {
-    const p = await made();
-    expect((await p.run(['explain', 'good'])).stdout).toBe('good: up to date; this is its first result\n');
-    await p.buildHere({ set: [] });
-    p.edit('finetune.yaml', '{ min: 10 }', '{ min: 10, without: sentence 1 }');
-    await p.buildHere();
-    expect((await p.run(['explain', 'pairs'])).stdout).toBe(
-      [
-        'pairs: up to date; its last result differs from the one before:',
-        '    input rows changed',
-        '  because good: up to date; its last result differs from the one before:',
-        '    option without: not set -> "sentence 1"',
-        '',
-      ].join('\n'),
-    );
-    expect((await json(p, 'explain', 'good'))[0]).toMatchObject({
-      type: 'explain',
-      node: 'good',
-      differences: [{ path: 'options.without', after: 'sentence 1' }],
-    });
-  });
-});
 
 describe('show', () => {
   test('prints rows for people and for programs', async () => {

@@ -60,6 +60,8 @@ test('help of the program and of each command', async () => {
     ['build', '--help'],
     ['plan', '-h'],
     ['explain', '--help'],
+    ['diff', '--help'],
+    ['lock', '--help'],
     ['show', '--help'],
     ['graph', '--help'],
     ['cache', '--help'],

@@ -106,7 +106,7 @@ describe('files beside the packs', () => {
       '["x",null]',
     ]) {
       const { p, digests } = await made();
-      for (const file of [...p.files('.finetune/graphs'), '.finetune/files.json', '.finetune/outs.json'])
+      for (const file of [...p.files('.finetune/graphs'), '.finetune/files.bin', '.finetune/outs.json'])
         p.write({ [file]: garbage });
       const here = await p.buildHere();
       expect(here.digests, garbage).toEqual(digests);
@@ -116,9 +116,9 @@ describe('files beside the packs', () => {
 
   test('a wrong digest of a file is never believed for longer than the file stays as it is', async () => {
     const { p } = await made();
-    const files = JSON.parse(p.read('.finetune/files.json'));
+    const files = readFileSync(p.path('.finetune/files.bin'));
     p.edit('docs/0000.md', 'sentence 0 of', 'sentence zero of');
-    p.write({ '.finetune/files.json': JSON.stringify(files) });
+    p.write({ '.finetune/files.bin': files });
     const here = await p.buildHere();
     expect(here.states.docs).toBe('built');
   });
@@ -148,17 +148,48 @@ describe('the database', () => {
     expect(here.states.docs).toBe('built');
   });
 
-  test('that is none is told, with what to do', async () => {
-    const { p } = await made();
+  const warnings = (built: Built): string[] => built.events.flatMap(e => (e.type === 'warn' ? [e.message] : []));
+
+  test('that is none is set aside, and all is made again', async () => {
+    const { p, digests } = await made();
     p.write({
       [STORE]: 'This is no database at all, but long enough to be looked at as if it were one. '.repeat(60),
       [`${STORE}-wal`]: null,
       [`${STORE}-shm`]: null,
     });
     const built = await p.build();
-    expect(built.code).toBe(2);
-    expect(built.reasons).toEqual(['store-corrupt']);
+    expect(built.code).toBe(0);
+    expect(warnings(built)).toEqual([
+      expect.stringMatching(
+        /^the store's index was damaged: 0 entries of it could be read .*quarantine\/store-\d+\.db$/,
+      ),
+    ]);
     calm(built);
+    const again = await p.buildHere();
+    expect(again.digests).toEqual(digests);
+    expect(new Set(Object.values(again.states))).toEqual(new Set(['cached']));
+  });
+
+  test('whose bad page shows in the middle of a build is saved as far as it can be read, and the build done once more', async () => {
+    const { p, digests } = await made();
+    const db = new DatabaseSync(p.path(STORE));
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    const page = (name: string) =>
+      (db.prepare('SELECT rootpage FROM sqlite_master WHERE name = ?').get(name) as { rootpage: number }).rootpage;
+    const size = (db.prepare('PRAGMA page_size').get() as { page_size: number }).page_size;
+    const at = (page('uses') - 1) * size;
+    db.close();
+    flip(p.path(STORE), at);
+    p.edit('docs/0001.md', 'sentence 3 of', 'sentence three of');
+    const built = await p.build();
+    expect(built.code).toBe(0);
+    expect(warnings(built).join()).toMatch(/the store's index was damaged: [1-9]\d+ entries/);
+    calm(built);
+    // What was recorded before is still known.
+    p.edit('docs/0001.md', 'sentence three of', 'sentence 3 of');
+    const before = await p.buildHere();
+    expect(before.digests).toEqual(digests);
+    expect(new Set(Object.values(before.states))).toEqual(new Set(['cached']));
   });
 
   test('with bytes flipped gives a message or the right result', async () => {

@@ -1,8 +1,9 @@
 /** The folder `out/`: what a trainer made, mended where people or accidents changed it. */
 import { mkdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { Files } from '../../cache/files.ts';
 import { Store } from '../../cache/store.ts';
-import { storeTree } from '../../src/engine/artifact.ts';
+import { storeTree } from '../../cache/tree.ts';
 import { Outs } from '../../src/engine/outs.ts';
 import { project } from '../rig/project.ts';
 
@@ -17,7 +18,10 @@ const made = () => {
   const [one, two] = [storeTree(store, p.path('one')), storeTree(store, p.path('two'))];
   store.flush();
   const restored: string[] = [];
-  const place = (tree: string) => new Outs(store, p.path('out')).place('adapter', tree, f => restored.push(f));
+  const place = (tree: string) =>
+    new Outs(store, new Files(p.path('.finetune/files.bin')), p.path('out')).place('adapter', tree, f =>
+      restored.push(f),
+    );
   return { p, one, two, restored, place, store };
 };
 

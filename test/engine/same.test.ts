@@ -1,8 +1,8 @@
 /** The same inputs give the same keys and bytes, wherever, however and with however many workers they are built. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { firstOfKey } from '../../src/engine/deal.ts';
-import { emitter } from '../../src/engine/emitter.ts';
+import { emitter } from '../../src/engine/rows/emitter.ts';
+import type { MapAnswer, MapTask } from '../../src/engine/rows/tasks.ts';
 import { loadRecipe } from '../../src/load/recipe.ts';
 import type { GroupStage, KeyedStage, Row, RowsStage } from '../../stages/contract.ts';
 import dedup from '../../stages/transforms/dedup.ts';
@@ -69,8 +69,11 @@ const naive = async <O, S>(
   options: O,
 ): Promise<readonly Row[]> => {
   if (stage.kind === 'keyed') {
-    const first = firstOfKey();
-    return rows.filter(r => first(stage.key(r, options)));
+    const seen = new Set<string>();
+    return rows.filter(r => {
+      const key = stage.key(r, options);
+      return key === null || (!seen.has(key) && seen.add(key));
+    });
   }
   const state = (await stage.setup?.({ options, files: {}, inputs: {} })) as S;
   const { emit, out, next } = emitter();
@@ -211,22 +214,36 @@ test('a stage may wait for some rows and answer at once for others', async () =>
     secrets: [],
     files: {},
     folders: {},
-    rows: { rows: [source] },
+    metrics: {},
+    rows: {},
     outputFolders: {},
     work: '',
+    tracer: [],
     threads: 1,
+    gpus: null,
+    dear: null,
   });
   let rows = 0;
-  const done = await work.range(0, source.chunks.length, {
-    pieces: async (output, pieces) => {
-      if (output === 'rows') for (const piece of pieces) rows += piece.rows;
+  const task: MapTask = {
+    do: 'map',
+    streams: ['rows', 'rejects', 'dropped'],
+    window: { before: null, own: source.chunks.map(at => ({ at, rows: at.rows, end: 0 })), after: [], whole: true },
+    old: null,
+  };
+  const done = (await work.task(
+    task,
+    {
+      pieces: async (output, pieces) => {
+        if (output === 'rows') for (const piece of pieces) rows += piece.rows;
+      },
+      metrics() {},
+      progress() {},
+      measure() {},
+      log() {},
+      warn() {},
     },
-    metrics() {},
-    progress() {},
-    measure() {},
-    log() {},
-    warn() {},
-  });
+    null,
+  )) as MapAnswer;
   work.close();
   engine.close();
   expect(done.computed).toBe(300);

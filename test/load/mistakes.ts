@@ -209,6 +209,78 @@ export const MISTAKES: readonly Mistake[] = [
       'c: "${env:C}"',
     ),
   },
+  // matrix and resources
+  {
+    what: 'a matrix that is no map of lists',
+    recipe: transforms(
+      'a: { uses: filter, from: docs, matrix: [1, 2], with: { min: "${matrix.min}" } }',
+      'b: { uses: filter, from: docs, matrix: { min: 5 }, with: { min: "${matrix.min}" } }',
+      'c: { uses: filter, from: docs, matrix: { min: [] }, with: { min: "${matrix.min}" } }',
+      'd: { uses: filter, from: docs, matrix: { min: [1, { a: 2 }, ~] }, with: { min: "${matrix.min}" } }',
+      'e: { uses: filter, from: docs, matrix: { Min: [1, 2] }, with: { min: "${matrix.Min}" } }',
+      'f: { uses: filter, from: a, with: { min: "${matrix.min}" } }',
+    ),
+  },
+  {
+    what: 'values of a matrix with the same name',
+    recipe: transforms(
+      'a: { uses: filter, from: docs, matrix: { min: [1, 2, "1"], word: [New, new] }, with: { min: "${matrix.min}", without: "${matrix.word}" } }',
+    ),
+  },
+  {
+    what: 'an axis that nothing uses',
+    recipe: transforms('a: { uses: filter, from: docs, matrix: { min: [1, 2] }, with: { min: 5 } }'),
+  },
+  {
+    what: 'an axis of a matrix that is not there',
+    recipe: transforms(
+      'a: { uses: filter, from: docs, matrix: { min: [1, 2] }, with: { min: "${matrix.min}", max: "${matrix.mim}" } }',
+      'b: { uses: "${matrix.min}", from: a, matrix: { x: ["${matrix.min}"] } }',
+    ),
+  },
+  {
+    what: 'an axis whose value is wrong',
+    recipe: transforms(
+      'a: { uses: filter, from: docs, matrix: { min: [1, -2, many] }, with: { min: "${matrix.min}" } }',
+    ),
+  },
+  {
+    what: 'a variant that is not there',
+    recipe: transforms(
+      'a: { uses: filter, from: docs, matrix: { min: [1, 2], word: [red, green] }, with: { min: "${matrix.min}", without: "${matrix.word}" } }',
+      'b: { uses: dedup, from: a@mim=1 }',
+      'c: { uses: dedup, from: a@min=3 }',
+      'd: { uses: dedup, from: "a@min=1,word=gren" }',
+      'e: { uses: dedup, from: a@1 }',
+      'f: { uses: dedup, from: docs@min=1 }',
+      'g: { uses: dedup, from: { rows: a@min=1,word=red } }',
+      'h: { uses: dedup, from: aa@min=1 }',
+      'i: { uses: dedup, from: a@* }',
+      'j: { uses: dedup, from: a.dropped@min=1.rows }',
+    ),
+  },
+  {
+    what: 'a value of an axis that no input has',
+    recipe: transforms(
+      'a: { uses: filter, from: docs, matrix: { min: [1, 2] }, with: { min: "${matrix.min}" } }',
+      'b: { uses: dedup, from: a, matrix: { min: [2, 3] } }',
+    ),
+  },
+  {
+    what: 'more variants than a node may have',
+    recipe: transforms(
+      `a: { uses: filter, from: docs, matrix: { min: [${Array.from({ length: 40 }, (_, i) => i)}], max: [${Array.from({ length: 40 }, (_, i) => i + 50)}] }, with: { min: "\${matrix.min}", max: "\${matrix.max}" } }`,
+      'b: { uses: dedup, from: a@min=1 }',
+    ),
+  },
+  {
+    what: 'resources that are none',
+    recipe: transforms(
+      'a: { uses: dedup, from: docs, resources: { cpu: 0, gpu: many, memory: 8 } }',
+      'b: { uses: dedup, from: docs, resources: { cpus: 2, memory: 8 gigabytes } }',
+      'c: { uses: dedup, from: docs, resources: 4 }',
+    ),
+  },
   // profiles and --set
   {
     what: 'a profile that is not there',

@@ -28,7 +28,10 @@ const made = () => {
   });
   const options = { path: p.path('finetune.yaml'), project: p.folder };
   const kept = (more: object = {}) => loadGraphFrom(p.path('.finetune/graphs'), { ...options, ...more });
-  const code = async () => (await kept()).nodes.find(n => n.name === 'mine')!.version;
+  const code = async () => {
+    const { version, environment } = (await kept()).nodes.find(n => n.name === 'mine')!;
+    return JSON.stringify([version, environment]);
+  };
   return { p, options, kept, code };
 };
 

@@ -26,6 +26,7 @@ import { type Engine, openEngine, selectNodes } from '../../src/engine/engine.ts
 import { Pool } from '../../src/engine/pool.ts';
 import { readChunk } from '../../src/engine/reading.ts';
 import type { BuildEvent, NodeState, NodeSummary } from '../../src/events.ts';
+import type { GraphNode } from '../../src/load/graph.ts';
 import type { Lineage, Row } from '../../stages/contract.ts';
 
 export const BIN = fileURLToPath(new URL('../../bin/finetune.js', import.meta.url));
@@ -165,26 +166,34 @@ export class Project {
   /** Builds in this process. Throws FailureError for a recipe that is wrong. */
   async buildHere({
     jobs = 1,
+    pool: lent,
     names = [],
     set = [],
     force = [],
     keepGoing = false,
     env = process.env,
     signal = new AbortController().signal,
+    alter = n => n,
+    onEvent = () => {},
   }: {
     readonly jobs?: number;
+    /** Workers that are already there, and stay. */
+    readonly pool?: Pool;
     readonly names?: readonly string[];
     readonly set?: readonly string[];
     readonly force?: readonly string[];
     readonly keepGoing?: boolean;
     readonly env?: NodeJS.ProcessEnv;
     readonly signal?: AbortSignal;
+    /** Puts stages of the test's own in place of the recipe's. */
+    readonly alter?: (node: GraphNode) => GraphNode;
+    readonly onEvent?: (event: BuildEvent) => void;
   } = {}): Promise<Here> {
     const { graph, store, records, files, project, close } = await this.open(set);
     const events: BuildEvent[] = [];
-    const pool = new Pool(jobs);
+    const pool = lent ?? new Pool(jobs);
     try {
-      const nodes = selectNodes(graph, names);
+      const nodes = selectNodes(graph, names).map(alter);
       const { ok, nodes: done } = await build({
         graph,
         nodes,
@@ -198,14 +207,17 @@ export class Project {
         signal,
         out: project.out,
         force: new Set(force),
-        emit: e => void events.push(e),
+        emit: e => {
+          events.push(e);
+          onEvent(e);
+        },
       });
       const digests = events.flatMap(e =>
         e.type === 'done' ? Object.entries(e.outputs).map(([o, { digest }]) => [`${e.node}.${o}`, digest]) : [],
       );
       return { ok, events, ...byName(done), digests: Object.fromEntries(digests) };
     } finally {
-      await pool.terminate();
+      if (!lent) await pool.terminate();
       close();
     }
   }

@@ -1,5 +1,5 @@
 /** Runs one row or group stage on rows held in memory, as the engine's worker would: for unit tests of stages. */
-import { emitter } from '../../src/engine/emitter.ts';
+import { emitter } from '../../src/engine/rows/emitter.ts';
 import type { Fields, GroupStage, ModelInput, Row, RowsStage } from '../../stages/contract.ts';
 
 export const row = (id: string, fields: Fields, parent: string | null = null): Row => ({ id, parent, fields });

@@ -72,6 +72,7 @@ export const runWhole = async (
     work,
     signal: signal ?? new AbortController().signal,
     threads: 2,
+    gpus: null,
     progress: done => onProgress?.(done),
     measure: values => measures.push(values),
     log: line => logs.push(line),

@@ -45,12 +45,22 @@ sources:
   pages: { uses: files, with: { paths: ["docs/*.md", "docs/*.html"], by: section } }
   records: { uses: files, with: { paths: "data/*" } }
   base: { uses: model, with: { path: model } }
+  typed: { uses: command, with: { run: "grep -v nothing data/a.jsonl > $OUT", files: "data/*", output: rows, key: a } }
 transforms:
+  counted: { uses: command, from: { some-rows: records }, with: { run: "head -n 3 $IN/rows.jsonl > $OUT/head; mkdir $OUT/sub; ln -s ../head $OUT/sub/link" } }
   text: { uses: plain-text, from: pages }
   lines: { uses: sentences, from: text, with: { carry: [title] } }
   some: { uses: filter, from: lines, with: { min: 12, words: { min: 2 }, without: [menu], mostly: 0 } }
   pairs: { uses: sentence-pairs, from: some, with: { instruction: { min: 1 }, response: { min: 1 } } }
   unique: { uses: dedup, from: records, with: { by: q } }
+  near: { uses: near-dedup, from: records, with: { threshold: 0.5, shingle: 1, keep: longest } }
+  close: { uses: near-dedup, from: lines, with: { method: simhash } }
+  shuffled: { uses: shuffle, from: records, with: { seed: 1 } }
+  sampled: { uses: sample, from: records, with: { share: 0.3 } }
+  mixed: { uses: mix, from: [lines, unique], with: { weights: { lines: 2, unique: 1 }, rows: 40 } }
+  lengths: { uses: stats, from: lines }
+  scored: { uses: score, from: lines, with: { measure: punctuation } }
+  plain: { uses: filter, from: scored, with: { where: { punctuation: { max: 0.1 } } } }
   split: { uses: split, from: records, with: { train: 0.5, eval: 0.5, by: row, seed: 1 } }
 templates:
   harmony: { uses: chat, from: { rows: pairs, model: base }, with: { date: "2025-01-01" } }

@@ -46,6 +46,7 @@ export const runWhole = async <O>(
     work: '',
     signal: given.signal ?? new AbortController().signal,
     threads: 1,
+    gpus: null,
     progress: () => {},
     measure: () => {},
     log: () => {},

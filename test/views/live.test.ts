@@ -58,6 +58,37 @@ describe('the live view', () => {
     expect(terminal.screen).toMatch(/^pairs failed\n[\s\S]*log: pairs\.log$/);
   });
 
+  test('makes way for a question, with the cursor, and comes back after the answer', async () => {
+    const { terminal, view } = open();
+    view.emit(build('text', 'adapter'));
+    view.emit({ type: 'start', node: 'text', why: '' });
+    await shows(terminal, /text/);
+    const resume = view.pause();
+    expect(terminal).toMatchObject({ screen: '', cursorShown: true });
+    terminal.write('again? ');
+    view.emit({ type: 'start', node: 'adapter', why: '' });
+    terminal.write('y\n');
+    resume();
+    await shows(terminal, /^again\? y\n.*text\n.*adapter/);
+    expect(terminal.cursorShown).toBe(false);
+    await view.close();
+    expect(terminal).toMatchObject({ screen: 'again? y', cursorShown: true });
+  });
+
+  test('is not drawn while a question stands that came before it', async () => {
+    const { terminal, view } = open();
+    view.emit(build('text'));
+    const resume = view.pause();
+    view.emit({ type: 'start', node: 'text', why: '' });
+    terminal.write('again? y\n');
+    await import('listr2');
+    await new Promise(setImmediate);
+    expect(terminal.screen).toBe('again? y');
+    resume();
+    await shows(terminal, /^again\? y\n.*text/);
+    await view.close();
+  });
+
   test('a thousand nodes never take more than the screen', async () => {
     const { terminal, view } = open(new Terminal(60, 12));
     const names = Array.from({ length: 1000 }, (_, i) => `a-node-with-a-rather-long-name-${i}`);

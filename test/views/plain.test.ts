@@ -24,6 +24,17 @@ describe('plain lines', () => {
   beforeEach(() => vi.useFakeTimers());
   afterEach(() => vi.useRealTimers());
 
+  test('what the lock file now pins, and no longer', () => {
+    const { both, view } = open();
+    view.emit(build('a'));
+    view.emit({ type: 'lock', path: 'finetune.lock', pinned: ['adapter', 'base'], released: ['docs'] });
+    const many = Array.from({ length: 12 }, (_, i) => `r${i}`);
+    view.emit({ type: 'lock', path: 'x.lock', pinned: many, released: [] });
+    expect(both.text).toBe(
+      'pinned   adapter, base in finetune.lock\nreleased docs from finetune.lock\npinned   r0, r1, r2, r3, r4, r5 and 6 more in x.lock\n',
+    );
+  });
+
   test('a build that trains and fails in one branch', () => {
     const { both, view } = open();
     const events: readonly [number, BuildEvent][] = [

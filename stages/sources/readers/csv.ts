@@ -1,7 +1,7 @@
 /** Reads CSV (RFC 4180: quotes, doubled quotes, line breaks inside them) with a header row, as a stream. */
-import { StageError } from '../../contract.ts';
-import { lineBatches } from './lines.ts';
-import { excerpt, MAX_RECORD, type Read } from './records.ts';
+import { type Read, type ReadPart, StageError } from '../../contract.ts';
+import { eachLine, wholeLines } from './lines.ts';
+import { excerpt, MAX_RECORD, tooLong } from './records.ts';
 import { decodeUtf8 } from './utf8.ts';
 
 export type Delimiter = 'auto' | ',' | ';' | 'tab';
@@ -51,20 +51,22 @@ const guess = (header: string): string => {
   return [',', ';', '\t'].reduce((best, d) => (count(d) > count(best) ? d : best));
 };
 
-/** Rows with the header's names as fields; every value is text. `name` is the path for messages. */
-export async function* csv(path: string, name: string, delimiter: Delimiter): AsyncGenerator<Read[]> {
+/** Rows with the header's names as fields; every value is text. */
+export function* csv(part: ReadPart, delimiter: Delimiter): Generator<Read[]> {
+  const { name } = part.file;
+  let number = 0;
   let header: string[] | null = null;
   let separator = delimiter === 'tab' ? '\t' : delimiter;
   let open: { start: number; text: string; bytes: number; record: ReturnType<typeof record> } | null = null;
 
-  for await (const lines of lineBatches(path)) {
+  for (const lines of wholeLines(part)) {
     const out: Read[] = [];
-    for (const { number, bytes, head } of lines) {
-      const decoded = bytes === null ? null : decodeUtf8(bytes);
-      if (!decoded || 'reason' in decoded) {
-        const reason = decoded ? decoded.reason : `line longer than ${MAX_RECORD / 2 ** 20} MB`;
-        if (header === null) throw badHeader(name, number, reason);
-        out.push({ line: number, reason, text: excerpt((bytes ?? head!).toString('utf8')) });
+    for (const bytes of 'head' in lines ? [lines.head] : cut(lines.bytes)) {
+      number++;
+      const decoded = 'head' in lines ? { reason: tooLong } : decodeUtf8(bytes);
+      if ('reason' in decoded) {
+        if (header === null) throw badHeader(name, number, decoded.reason);
+        out.push({ line: number, reason: decoded.reason, text: excerpt(bytes.toString('utf8')) });
         open = null;
         continue;
       }
@@ -73,7 +75,7 @@ export async function* csv(path: string, name: string, delimiter: Delimiter): As
       if (header === null && open === null && separator === 'auto') separator = guess(text);
       open ??= { start: number, text: '', bytes: 0, record: record(separator) };
       if (open.text.length < 200) open.text += (open.text ? '\n' : '') + text;
-      open.bytes += bytes!.length + 1;
+      open.bytes += bytes.length + 1;
       if (!open.record.feed(text)) {
         if (open.bytes > MAX_RECORD) {
           out.push({ line: open.start, reason: 'a quote is opened and not closed', text: excerpt(open.text) });
@@ -100,6 +102,12 @@ export async function* csv(path: string, name: string, delimiter: Delimiter): As
     yield [{ line: open.start, reason, text: excerpt(open.text) }];
   }
 }
+
+const cut = (bytes: Buffer): Buffer[] => {
+  const lines: Buffer[] = [];
+  eachLine(bytes, (start, end) => lines.push(bytes.subarray(start, end)));
+  return lines;
+};
 
 const badHeader = (path: string, line: number, why: string): StageError =>
   new StageError('bad-header', `the header row cannot be used: ${why}`, {

@@ -1,7 +1,7 @@
 /** Rows of one document: the file, or one for each of its sections. */
+import type { Read } from '../../contract.ts';
 import { html } from './html.ts';
 import { type Document, markdown, sections } from './markdown.ts';
-import type { Read } from './records.ts';
 import { decodeUtf8 } from './utf8.ts';
 
 /** `name` is the file's name: the row's id, and the first part of a section's (`guide.md#install`). */
@@ -10,7 +10,7 @@ export const document = (
   bytes: Buffer,
   format: 'markdown' | 'html' | 'text',
   by: 'file' | 'section',
-): Read[] => {
+): NonNullable<Read>[] => {
   const parsed = parse(bytes, format);
   if ('reason' in parsed) return [parsed];
   const { title, text, line } = parsed;

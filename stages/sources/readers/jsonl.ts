@@ -1,25 +1,33 @@
 /** Reads JSON Lines: one object a line; what is none is refused line by line. */
-import { isUtf8 } from 'node:buffer';
-import type { Fields } from '../../contract.ts';
-import { lineBatches } from './lines.ts';
-import { excerpt, MAX_RECORD, type Read } from './records.ts';
+import { isAscii, isUtf8 } from 'node:buffer';
+import type { Fields, Read, ReadPart } from '../../contract.ts';
+import { eachLine, wholeLines } from './lines.ts';
+import { excerpt, tooLong } from './records.ts';
 import { decodeUtf8 } from './utf8.ts';
 
-export async function* jsonl(path: string): AsyncGenerator<Read[]> {
-  for await (const lines of lineBatches(path)) {
-    const out: Read[] = [];
-    for (const { number, bytes, head } of lines) {
-      if (bytes === null) {
-        const reason = `line longer than ${MAX_RECORD / 2 ** 20} MB`;
-        out.push({ line: number, reason, text: excerpt(head!.toString('latin1')) });
-      } else if (!isUtf8(bytes)) {
-        const bad = decodeUtf8(bytes) as { reason: string };
-        out.push({ line: number, reason: bad.reason, text: excerpt(bytes.toString('utf8')) });
-      } else {
-        const text = bytes.toString('utf8');
-        if (text.trim() !== '') out.push(parse(text, number));
-      }
+/** One `Read` for each line, null for a blank one. */
+export function* jsonl(part: ReadPart): Generator<Read[]> {
+  let line = 0;
+  for (const lines of wholeLines(part)) {
+    if ('head' in lines) {
+      yield [{ line: ++line, reason: tooLong, text: excerpt(lines.head.toString('latin1')) }];
+      continue;
     }
+    const out: Read[] = [];
+    const { bytes } = lines;
+    // Bytes are the characters of ASCII text: it is decoded at once and cut, which saves a call a line.
+    const text = isAscii(bytes) ? bytes.toString('latin1') : null;
+    const valid = text !== null || isUtf8(bytes);
+    eachLine(bytes, (start, end) => {
+      line++;
+      if (text !== null) out.push(parse(text.slice(start, end), line));
+      else if (valid || isUtf8(bytes.subarray(start, end))) out.push(parse(bytes.toString('utf8', start, end), line));
+      else {
+        const own = bytes.subarray(start, end);
+        const { reason } = decodeUtf8(own) as { reason: string };
+        out.push({ line, reason, text: excerpt(own.toString('utf8')) });
+      }
+    });
     yield out;
   }
 }
@@ -29,6 +37,7 @@ const parse = (text: string, line: number): Read => {
   try {
     value = JSON.parse(text);
   } catch (error) {
+    if (text.trim() === '') return null;
     // V8 quotes the line in its message; the row carries it as `text` already.
     const why = (error as Error).message.replace(/,? (?:\.\.\.)?".*$/s, '').replace(/ in JSON/, '');
     return { line, reason: `no JSON: ${why}`, text: excerpt(text) };
@@ -37,5 +46,20 @@ const parse = (text: string, line: number): Read => {
     const kind = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
     return { line, reason: `${kind} where an object is expected`, text: excerpt(text) };
   }
+  if (tooDeep(text, value)) return { line, reason: `nested deeper than ${DEEPEST} levels`, text: excerpt(text) };
   return { line, fields: value as Fields };
+};
+
+/** Of what is nested in a record; who works on it may call itself for each level. */
+const DEEPEST = 500;
+
+const tooDeep = (text: string, value: unknown): boolean => {
+  // Nearly always too few brackets for it.
+  if (text.split('[', DEEPEST).length + text.split('{', DEEPEST).length < DEEPEST) return false;
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEEPEST) return true;
+    level = level.flatMap(v => (typeof v === 'object' && v !== null ? Object.values(v) : []));
+  }
+  return false;
 };

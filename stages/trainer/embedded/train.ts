@@ -19,7 +19,7 @@ import { readAdapter, writeAdapter } from './adapter.ts';
 import { createBatch, type Document, microBatches, trainedCount } from './batches.ts';
 import { loadCheckpoint, type Progress, saveCheckpoint } from './checkpoint.ts';
 import { evaluate } from './evaluate.ts';
-import { type Factor, factors, initialFactors, type LoraShape } from './lora.ts';
+import { type Factor, factors, initialFactors, type LoraShape, type Target } from './lora.ts';
 import { Interrupted, type Process } from './process.ts';
 import { createDecoder, type Decoder } from './session.ts';
 import { openTokens, type TokenRows } from './tokens.ts';
@@ -31,7 +31,9 @@ export const train = async (job: TrainJob, process_: Process) => {
   const { options } = job;
   const model = openModel(job.model);
   const { config } = model;
-  const lora: LoraShape = { r: options.r, alpha: options.alpha, rslora: options.rslora, targets: options.targets };
+  const { r, alpha, rslora } = options;
+  // `factors` refuses what is no matrix of the model.
+  const lora: LoraShape = { r, alpha, rslora, targets: options.targets as readonly Target[] };
   const list = factors(config, lora);
   const weights = startingWeights(job, model, lora, list);
   const adam = createAdam(weights.length);

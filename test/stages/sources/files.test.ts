@@ -1,11 +1,12 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import files, { type Options } from '../../../stages/sources/files.ts';
 import { optionsOf } from '../options.ts';
-import { inputFile, runWhole } from '../whole.ts';
+import { readPart, runRead } from '../read.ts';
+import { inputFile } from '../whole.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -21,7 +22,7 @@ const write = (name: string, content: string | Uint8Array) => {
 };
 
 const run = (inputs: ReturnType<typeof write>[], options: object = {}) =>
-  runWhole(files, optionsOf<Options>('sources/files', { paths: '**', ...options }), { files: { paths: inputs } });
+  runRead(files, optionsOf<Options>('sources/files', { paths: '**', ...options }), inputs);
 
 describe('documents', () => {
   test('a Markdown file is one row named by its path, its first heading the title', async () => {
@@ -171,20 +172,86 @@ describe('JSON Lines', () => {
     expect(rejects[0]!.fields).toMatchObject({ reason: 'line longer than 16 MB', line: 1 });
   });
 
-  test('a key that occurs twice is an error with both places', async () => {
-    const a = write('a.jsonl', '{"k":"x"}\n{"k":"y"}\n');
-    const b = write('b.jsonl', '{"k":"z"}\n\n{"k":"y"}\n');
-    await expect(run([a, b], { key: 'k' })).rejects.toMatchObject({
-      reason: 'duplicate-key',
-      message: 'k "y" occurs twice: first at a.jsonl:2, again here',
-      place: { path: 'b.jsonl', line: 3 },
-    });
+  test('a byte-order mark is taken off the first line of the file, and of no other', async () => {
+    const input = write('d.jsonl', '\uFEFF{"t":1}\n\uFEFF{"t":2}\n');
+    const { rows, rejects } = await run([input]);
+    expect(rows.map(r => r.fields)).toEqual([{ t: 1 }]);
+    expect(rejects.map(r => r.fields.line)).toEqual([2]);
   });
 
-  test('a record without its key is a reject', async () => {
-    const { rows, rejects } = await run([write('a.jsonl', '{"k":7}\n{"t":1}\n{"k":[]}\n')], { key: 'k' });
-    expect(rows.map(r => r.id)).toEqual(['7']);
-    expect(rejects.map(r => r.fields.line)).toEqual([2, 3]);
+  test('the key that the recipe names is told', () => {
+    expect(files.key(optionsOf<Options>('sources/files', { paths: '**', key: 'k' }))).toBe('k');
+  });
+});
+
+describe('parts', () => {
+  const options = optionsOf<Options>('sources/files', { paths: '**' });
+  const whole = (file: ReturnType<typeof write>) => readPart(files, { file, start: 0, end: file.size }, options);
+
+  test('only JSON Lines are cut at line ends', () => {
+    const input = ['a.jsonl', 'a.ndjson', 'a.csv', 'a.md', 'a.txt'].map(name => write(name, 'x'));
+    expect(input.map(file => files.byLine(file, options))).toEqual([true, true, false, false, false]);
+    expect(input.map(file => files.givesIds(file, options))).toEqual([false, false, false, true, true]);
+  });
+
+  test('a line is one answer, null when it is blank; lines count from the start of the part', async () => {
+    const input = write('d.jsonl', '{"t":1}\n\n{"t":2}\n \r\n[]\n');
+    const part = await readPart(files, { file: input, start: 8, end: 20 }, options);
+    expect(part).toEqual([null, { line: 2, fields: { t: 2 } }, null]);
+    expect(await readPart(files, { file: input, start: 8, end: 8 }, options)).toEqual([]);
+    expect(await whole(input)).toHaveLength(5);
+  });
+
+  test('parts that are cut at any lines give together what the whole file gives', async () => {
+    const line = fc.constantFrom(
+      '{"t":1}',
+      '{"t":"é日本👍"}',
+      '',
+      ' ',
+      '\uFEFF',
+      '{',
+      '[1]',
+      '\0',
+      `{"t":"${'y'.repeat(300_000)}"}`,
+    );
+    const file = fc.tuple(
+      fc.boolean(),
+      fc.array(fc.tuple(line, fc.constantFrom('\n', '\r\n'), fc.boolean())),
+      fc.boolean(),
+    );
+    await fc.assert(
+      fc.asyncProperty(file, async ([marked, lines, ended]) => {
+        let text = marked ? '\uFEFF' : '';
+        const cuts = [0];
+        for (const [i, [content, end, cut]] of lines.entries()) {
+          text += content + (i + 1 < lines.length || ended ? end : '');
+          if (cut) cuts.push(Buffer.byteLength(text));
+        }
+        const input = write('p.jsonl', text);
+        cuts.push(input.size);
+        const together: unknown[] = [];
+        for (let i = 1; i < cuts.length; i++) {
+          const before = together.length;
+          for (const read of await readPart(files, { file: input, start: cuts[i - 1]!, end: cuts[i]! }, options)) {
+            together.push(read && { ...read, line: read.line! + before });
+          }
+        }
+        expect(together).toEqual(await whole(input));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test.skipIf(process.platform !== 'linux')('a reader that is left early closes its file', async () => {
+    const input = write('d.jsonl', `${JSON.stringify({ t: 'x'.repeat(1000) })}\n`.repeat(1000));
+    const open = () => readdirSync('/proc/self/fd').length;
+    const before = open();
+    for await (const batch of files.read({ file: input, start: 0, end: input.size }, options)) {
+      expect(batch.length).toBeLessThan(1000);
+      expect(open()).toBeGreaterThan(before);
+      break;
+    }
+    expect(open()).toBe(before);
   });
 });
 
@@ -259,19 +326,4 @@ describe('an empty source', () => {
       message: 'no file matches a/*.md, b/*.md',
     });
   });
-
-  test('no row in the files', async () => {
-    await expect(run([write('a.md', '\n'), write('b.jsonl', '')])).rejects.toMatchObject({
-      reason: 'empty-source',
-      message: 'no row is in ** (2 files)',
-    });
-  });
-});
-
-test('an aborted build stops the reading', async () => {
-  const signal = AbortSignal.abort(new Error('interrupted'));
-  const options = optionsOf<Options>('sources/files', { paths: '*' });
-  await expect(runWhole(files, options, { files: { paths: [write('a.md', 'x')] }, signal })).rejects.toThrow(
-    'interrupted',
-  );
 });

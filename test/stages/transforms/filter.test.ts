@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Fields } from '../../../stages/contract.ts';
 import filter, { type Options } from '../../../stages/transforms/filter.ts';
 import { row, runStage } from '../../rig/stage.ts';
 import { optionsOf } from '../options.ts';
@@ -46,6 +47,35 @@ test('a row that passes stays as it is; one without the field is rejected', asyn
   const { rows, rejects } = await runStage(filter, [input, row('b', {})], options);
   expect(rows).toEqual([input]);
   expect(rejects).toMatchObject([{ row: { id: 'b' }, reason: 'field "text" is not a text' }]);
+});
+
+describe('bounds of numbers', () => {
+  const run = async (fields: Fields, given: object) => {
+    const options = optionsOf<Options>('transforms/filter', given);
+    const { rows, dropped, rejects } = await runStage(filter, [row('a', fields)], options);
+    return rows.length === 1 ? null : (dropped[0] ?? rejects[0])!.reason;
+  };
+
+  test.each([
+    [{ n: 3 }, { n: { min: 3, max: 3 } }, null],
+    [{ n: 0.2 }, { n: { min: 0.25 } }, 'n below 0.25 (0.2)'],
+    [{ n: 7 }, { n: { max: 5 } }, 'n above 5 (7)'],
+    [{ n: 4, m: 9 }, { n: { min: 1 }, m: { max: 5 } }, 'm above 5 (9)'],
+    [{ n: '4' }, { n: { min: 1 } }, 'field "n" is not a number'],
+    [{}, { n: { min: 1 } }, 'field "n" is not a number'],
+  ])('%j under %j: %s', async (fields, where, expected) => expect(await run(fields, { where })).toBe(expected));
+
+  test('stand beside rules of the text', async () => {
+    const both = { where: { n: { min: 1 } }, words: { min: 2 } };
+    expect(await run({ n: 1, text: 'two words' }, both)).toBeNull();
+    expect(await run({ n: 0, text: 'two words' }, both)).toBe('n below 1 (0)');
+    expect(await run({ n: 1, text: 'one' }, both)).toBe('shorter than 2 words (1)');
+    expect(await run({ n: 1 }, both)).toBe('field "text" is not a text');
+  });
+
+  test.each([[{}], [{ n: {} }], [{ n: 3 }], [{ n: { least: 3 } }]])('%j is refused', where =>
+    expect(() => optionsOf('transforms/filter', { where })).toThrow(),
+  );
 });
 
 test('a pattern that is no regular expression is an error of the node, with the pattern', async () => {

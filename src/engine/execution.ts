@@ -1,0 +1,53 @@
+/** What it takes to run one node's stage, and what comes of it. */
+import type { NodeRecord, StoredOutput } from '../../cache/records.ts';
+import type { Store } from '../../cache/store.ts';
+import type { InputFile, Stage } from '../../stages/contract.ts';
+import type { GraphNode } from '../load/graph.ts';
+import type { Artifact } from './artifact.ts';
+import type { Pool } from './pool.ts';
+
+export interface Execution {
+  readonly node: GraphNode;
+  readonly key: string;
+  /** The fingerprint's. */
+  readonly document: string;
+  /** With secrets in place. */
+  readonly options: unknown;
+  readonly secrets: readonly string[];
+  readonly files: Readonly<Record<string, readonly InputFile[]>>;
+  readonly inputs: Readonly<Record<string, readonly Artifact[]>>;
+  readonly store: Store;
+  readonly pool: Pool;
+  readonly threads: number;
+  readonly gpus: readonly string[] | null;
+  readonly signal: AbortSignal;
+  /** Forced: nothing of earlier runs is used. */
+  readonly fresh: boolean;
+  /** The last run with this print. */
+  base(print: string): Promise<NodeRecord | null>;
+  readonly memo: RowMemo;
+  /** Put before the command line of programs that are not ours. */
+  readonly tracer: readonly string[];
+  progress(done: number, total: number | null, unit: string, note?: string): void;
+  measure(values: Readonly<Record<string, number>>): void;
+  log(line: string): void;
+  warn(line: string): void;
+}
+
+export interface Executed {
+  readonly outputs: Readonly<Record<string, StoredOutput>>;
+  /** Blob that says which input gave which rows; null where rows are not the unit. */
+  readonly alignment: string | null;
+  /** Names what a later run can go on from. */
+  readonly print: string;
+  readonly computed: number;
+  readonly tallies: Readonly<Record<string, number>>;
+  readonly stage: Stage;
+}
+
+/** What dear stages gave for rows, by key. */
+export interface RowMemo {
+  find(keys: readonly string[]): (string | null)[];
+  /** Resolves when it is safe from a kill. */
+  keep(key: string, given: string): Promise<void>;
+}

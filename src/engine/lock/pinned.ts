@@ -1,0 +1,70 @@
+/** Results that the lock file pins: the one that counts under its key, wherever it has been made, as long as the store has it. */
+import type { NodeRecord, StoredOutput } from '../../../cache/records.ts';
+import type { Store } from '../../../cache/store.ts';
+import type { GraphNode } from '../../load/graph.ts';
+import { isWhole, rowsSource } from '../artifact.ts';
+import type { Fingerprint } from '../fingerprint.ts';
+import type { LockFile } from './lock-file.ts';
+import { isPinned, type Pins } from './pins.ts';
+
+/** What is pinned under a key, or null. */
+export type Pinned = (key: string) => Pins | null;
+
+export const pinnedBy = (lock: LockFile): Pinned => {
+  const byKey = new Map(lock.entries.flatMap(e => (e.key === null ? [] : [[e.key, e.pins] as const])));
+  return key => byKey.get(key) ?? null;
+};
+
+export interface Wanted {
+  readonly store: Store;
+  readonly node: GraphNode;
+  readonly print: Fingerprint;
+  readonly pins: Pins;
+}
+
+/**
+ * The record of the pinned result, also where the store has another under the same key (`found`); null when the store
+ * does not have it whole.
+ */
+export const pinnedRecord = (wanted: Wanted, found: NodeRecord | null): NodeRecord | null => {
+  const { store, print, pins } = wanted;
+  if (found && isPinned(found, pins)) return isWhole(store, found) ? found : null;
+  const outputs = outputsOf(wanted);
+  if (!outputs) return null;
+  const record: NodeRecord = {
+    ...(found ?? { computed: null, tallies: {}, warnings: [], note: null }),
+    document: print.document,
+    outputs,
+    // It speaks of the rows of another result.
+    alignment: null,
+    seconds: Number(pins.seconds ?? 0),
+    made: Math.floor(Date.now() / 1000),
+    failure: null,
+  };
+  return isWhole(store, record) ? record : null;
+};
+
+/** Null where an output is not pinned, or a dataset is not there to be counted. */
+const outputsOf = ({ store, node, pins }: Wanted): Record<string, StoredOutput> | null => {
+  const outputs: Record<string, StoredOutput> = {};
+  for (const [name, type] of Object.entries(node.outputs)) {
+    const digest = pins[`result.${name}`];
+    if (digest === undefined) return null;
+    if (type !== 'rows') outputs[name] = { type, digest };
+    else {
+      const rows = countRows(store, digest);
+      if (rows === null) return null;
+      outputs[name] = { type, digest, rows, lineage: null };
+    }
+  }
+  return outputs;
+};
+
+const countRows = (store: Store, digest: string): number | null => {
+  try {
+    return rowsSource(store, digest)?.count ?? null;
+  } catch {
+    // A blob that is damaged, or no dataset at all: the lock file is edited by people, and merged.
+    return null;
+  }
+};

@@ -1,0 +1,2 @@
+/** The stage `command`: the same among sources and transforms. */
+export { default } from '../command/command.ts';
