@@ -3,6 +3,7 @@
  * the same node comes first: two recipes with equal stages on other rows must not take turns. A shortcut only.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import { prepared } from './schema.ts';
 
 export interface BaseOf {
   readonly print: string;
@@ -14,7 +15,7 @@ const own = ({ print, recipe, node }: BaseOf): string => `base:${print}:${recipe
 const any = ({ print }: BaseOf): string => `base:${print}`;
 
 export const baseKey = (db: DatabaseSync, of: BaseOf): string | null => {
-  const find = db.prepare('SELECT value FROM records WHERE key = ?');
+  const find = prepared(db, 'SELECT value FROM records WHERE key = ?');
   for (const name of [own(of), any(of)]) {
     const row = find.get(name) as { value: string } | undefined;
     if (row) return row.value;
@@ -23,6 +24,6 @@ export const baseKey = (db: DatabaseSync, of: BaseOf): string | null => {
 };
 
 export const setBase = (db: DatabaseSync, of: BaseOf, key: string): void => {
-  const set = db.prepare('INSERT OR REPLACE INTO records VALUES (?, ?)');
+  const set = prepared(db, 'INSERT OR REPLACE INTO records VALUES (?, ?)');
   for (const name of [own(of), any(of)]) set.run(name, key);
 };

@@ -38,6 +38,7 @@ export class Memo {
   readonly #db: DatabaseSync;
   readonly #find: StatementSync;
   readonly #insert: StatementSync;
+  readonly #replace: StatementSync;
   readonly #touched = new Set<string>();
 
   /** `folder` is the store's. A damaged database is moved aside, and `onWarning` says so: what was in it is paid for again. */
@@ -58,6 +59,7 @@ export class Memo {
     }
     this.#find = this.#db.prepare('SELECT value, digest, size, compressed, used FROM memo WHERE key = ?');
     this.#insert = this.#db.prepare('INSERT OR IGNORE INTO memo VALUES (?, ?, ?, ?, ?, ?, ?)');
+    this.#replace = this.#db.prepare('INSERT OR REPLACE INTO memo VALUES (?, ?, ?, ?, ?, ?, ?)');
   }
 
   /** The answers that are known, by key (64 hex digits). One that is not what it was is not known, and forgotten. */
@@ -75,13 +77,14 @@ export class Memo {
     return out;
   }
 
-  /** Keeps answers; where one is kept already, that one counts. Durable when this returns. */
-  put(entries: Iterable<readonly [key: string, value: Uint8Array]>): void {
+  /** Keeps answers; where one is kept already, that one counts unless `replace`. Durable when this returns. */
+  put(entries: Iterable<readonly [key: string, value: Uint8Array]>, replace = false): void {
     const at = now();
+    const insert = replace ? this.#replace : this.#insert;
     transaction(this.#db, () => {
       for (const [key, value] of entries) {
         const { bytes, digest: name, size, compressed } = pack(value);
-        this.#insert.run(Buffer.from(key, 'hex'), bytes, Buffer.from(name, 'hex'), size, compressed ? 1 : 0, at, at);
+        insert.run(Buffer.from(key, 'hex'), bytes, Buffer.from(name, 'hex'), size, compressed ? 1 : 0, at, at);
       }
     });
   }

@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { disk, writeAll } from './disk.ts';
 import { makeFolder, syncFolder } from './durable.ts';
+import { prepared } from './schema.ts';
 
 const BUFFER = 1 << 20;
 
@@ -54,7 +55,7 @@ export class Packs {
   path(id: number, end: number): string | null {
     let known = this.#known.get(id);
     if (!known || known.size < end) {
-      const row = this.#db.prepare('SELECT name FROM packs WHERE id = ?').get(id) as { name: string } | undefined;
+      const row = prepared(this.#db, 'SELECT name FROM packs WHERE id = ?').get(id) as { name: string } | undefined;
       if (!row) return null;
       const path = join(this.#folder, row.name);
       known = { path, size: sizeOf(path) };
@@ -92,9 +93,10 @@ export class Packs {
     makeFolder(this.#folder);
     const fd = disk.open(path, 'wx+');
     try {
-      const { id } = this.#db
-        .prepare('INSERT INTO packs (name, "end", owner) VALUES (?, 0, ?) RETURNING id')
-        .get(name, owner) as { id: number };
+      const { id } = prepared(this.#db, 'INSERT INTO packs (name, "end", owner) VALUES (?, 0, ?) RETURNING id').get(
+        name,
+        owner,
+      ) as { id: number };
       return new OpenPack(id, fd, path);
     } catch (error) {
       disk.close(fd);

@@ -7,8 +7,9 @@
  *            └> the team's? ──> its blobs brought here             └> else theirs is taken, and ours dropped
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { type BaseOf, setBase } from './bases.ts';
 import { type NodeHistory, type NodeRecord, recordOf, seal, stageOf, unseal } from './node-record.ts';
-import { transaction } from './schema.ts';
+import { prepared, transaction } from './schema.ts';
 
 export type { NodeHistory, NodeRecord, StoredOutput } from './node-record.ts';
 
@@ -53,7 +54,10 @@ export class Records {
   constructor(db: DatabaseSync, team: Team | null = null) {
     this.#db = db;
     this.#team = team;
-    this.#get = db.prepare('SELECT value, (SELECT used FROM uses WHERE key = ?1) AS used FROM records WHERE key = ?2');
+    this.#get = prepared(
+      db,
+      'SELECT value, (SELECT used FROM uses WHERE key = ?1) AS used FROM records WHERE key = ?2',
+    );
   }
 
   /** The record of a key, or null: also when what is stored cannot be read back whole. */
@@ -70,38 +74,51 @@ export class Records {
 
   /**
    * Keeps the first record published under a key, and returns the one that counts. With `over`, it takes the place of one
-   * that is here; `forced` says that the user asked for it, whatever the team has.
+   * that is here; `forced` says that the user asked for it, whatever the team has. `of` is the node that it was made for.
    */
-  async publish(key: string, record: NodeRecord, over: boolean | 'forced' = false): Promise<NodeRecord> {
+  async publish(key: string, record: NodeRecord, over: boolean | 'forced' = false, of?: BaseOf): Promise<NodeRecord> {
     const first = over ? null : await this.get(key);
     if (first) return first;
     const counts = this.#team && over !== 'forced' ? await this.#share(key, record, this.#team) : record;
-    this.#keep(key, counts);
+    transaction(this.#db, () => {
+      this.#keep(key, counts);
+      if (!of) return;
+      this.#remember(of.recipe, of.node, key);
+      if (counts.alignment !== null) setBase(this.#db, of, key);
+    });
     return counts;
   }
 
   async forget(key: string): Promise<void> {
-    this.#db.prepare('DELETE FROM records WHERE key = ?').run(`node:${key}`);
+    prepared(this.#db, 'DELETE FROM records WHERE key = ?').run(`node:${key}`);
   }
 
   /** `recipe` is the recipe's path relative to the project. */
   async history(recipe: string, node: string): Promise<NodeHistory | null> {
+    return this.#history(recipe, node);
+  }
+
+  #history(recipe: string, node: string): NodeHistory | null {
     const row = this.#get.get('', `last:${recipe}:${node}`) as { value: string } | undefined;
     return row ? unseal<NodeHistory>(row.value) : null;
   }
 
+  /** What a node of a recipe is from now on. */
   async remember(recipe: string, node: string, key: string): Promise<void> {
-    const last = await this.history(recipe, node);
+    this.#remember(recipe, node, key);
+  }
+
+  #remember(recipe: string, node: string, key: string): void {
+    const last = this.#history(recipe, node);
     if (last?.key === key) return;
     const value = seal({ key, previous: last?.key ?? null } satisfies NodeHistory);
     transaction(this.#db, () => {
       this.#set(`last:${recipe}:${node}`, value);
-      this.#db
-        .prepare(
-          `INSERT INTO uses VALUES (?, ?, ?, ?)
+      prepared(
+        this.#db,
+        `INSERT INTO uses VALUES (?, ?, ?, ?)
            ON CONFLICT DO UPDATE SET used = excluded.used, recipe = excluded.recipe, node = excluded.node`,
-        )
-        .run(key, now(), recipe, node);
+      ).run(key, now(), recipe, node);
     });
     this.#touched.delete(key);
   }
@@ -123,7 +140,7 @@ export class Records {
 
   /** What each node of each recipe was at its last two builds. */
   histories(): { readonly recipe: string; readonly node: string; readonly history: NodeHistory }[] {
-    const rows = this.#db.prepare("SELECT key, value FROM records WHERE key >= 'last:' AND key < 'last;'").all();
+    const rows = prepared(this.#db, "SELECT key, value FROM records WHERE key >= 'last:' AND key < 'last;'").all();
     return (rows as { key: string; value: string }[]).flatMap(({ key, value }) => {
       const history = unseal<NodeHistory>(value);
       const [, recipe, node] = /^last:(.*):([^:]*)$/.exec(key) ?? [];
@@ -134,7 +151,8 @@ export class Records {
   /** Takes note of what was looked up. */
   save(): void {
     if (this.#touched.size === 0) return;
-    const touch = this.#db.prepare(
+    const touch = prepared(
+      this.#db,
       'INSERT INTO uses VALUES (?, ?, NULL, NULL) ON CONFLICT DO UPDATE SET used = excluded.used',
     );
     transaction(this.#db, () => {
@@ -167,12 +185,12 @@ export class Records {
   /** Tells the team of what it could not be told when it was made. */
   async #catchUp(team: Team): Promise<void> {
     if (this.#caughtUp) return;
-    const keys = this.#db.prepare("SELECT key FROM records WHERE key >= 'unshared:' AND key < 'unshared;'").all();
+    const keys = prepared(this.#db, "SELECT key FROM records WHERE key >= 'unshared:' AND key < 'unshared;'").all();
     for (const { key: mark } of keys as { key: string }[]) {
       const key = mark.slice('unshared:'.length);
       const row = this.#get.get(key, `node:${key}`) as { value: string } | undefined;
       if (row) await team.publish(key, row.value);
-      this.#db.prepare('DELETE FROM records WHERE key = ?').run(mark);
+      prepared(this.#db, 'DELETE FROM records WHERE key = ?').run(mark);
     }
     this.#caughtUp = true;
   }
@@ -200,14 +218,15 @@ export class Records {
   #keep(key: string, record: NodeRecord): void {
     transaction(this.#db, () => {
       this.#set(`node:${key}`, seal(record));
-      this.#db
-        .prepare('INSERT INTO uses VALUES (?, ?, NULL, NULL) ON CONFLICT DO UPDATE SET used = excluded.used')
-        .run(key, now());
+      prepared(
+        this.#db,
+        'INSERT INTO uses VALUES (?, ?, NULL, NULL) ON CONFLICT DO UPDATE SET used = excluded.used',
+      ).run(key, now());
     });
   }
 
   #set(key: string, value: string): void {
-    this.#db.prepare('INSERT OR REPLACE INTO records VALUES (?, ?)').run(key, value);
+    prepared(this.#db, 'INSERT OR REPLACE INTO records VALUES (?, ?)').run(key, value);
   }
 }
 

@@ -1,10 +1,10 @@
 /** The tables of `store.db`: made in a new store, brought up to date in an older one. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { disk } from './disk.ts';
 
-const VERSION = 3;
+const VERSION = 4;
 
 const CORRUPT = 11;
 
@@ -34,6 +34,7 @@ const TABLES = `
   ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS projects (folder TEXT PRIMARY KEY) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS tags (name TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (name, key)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, owner TEXT NOT NULL) WITHOUT ROWID;
 `;
 
 /** The folder holds a store that another version of the program made. */
@@ -50,8 +51,11 @@ export const prepareTables = (db: DatabaseSync, folder: string): void => {
     // Another process may have been faster.
     const now = versionOf(db);
     if (now === 1) fromFirst(db, folder);
-    else if (now === 2) {
-      db.exec('ALTER TABLE packs ADD COLUMN synced INTEGER NOT NULL DEFAULT 0; UPDATE packs SET synced = "end"');
+    else if (now === 2 || now === 3) {
+      if (now === 2)
+        db.exec('ALTER TABLE packs ADD COLUMN synced INTEGER NOT NULL DEFAULT 0; UPDATE packs SET synced = "end"');
+      // Version 3 kept no claims.
+      db.exec(TABLES);
       db.prepare('UPDATE meta SET version = ?').run(VERSION);
     } else if (now === null) {
       db.exec(TABLES);
@@ -70,9 +74,13 @@ export const durably = <T>(db: DatabaseSync, work: () => T): T => {
   }
 };
 
-/** Runs `work` in a transaction that waits for other writers; rolled back when it throws. A power cut may undo it. */
+/**
+ * Runs `work` in a transaction that waits for other writers; rolled back when it throws. A power cut may undo it. Inside of
+ * another it is a part of that.
+ */
 export const transaction = <T>(db: DatabaseSync, work: () => T): T => {
-  db.exec('BEGIN IMMEDIATE');
+  if (db.isTransaction) return work();
+  prepared(db, 'BEGIN IMMEDIATE').run();
   try {
     const result = work();
     disk.commit(db);
@@ -84,9 +92,20 @@ export const transaction = <T>(db: DatabaseSync, work: () => T): T => {
   }
 };
 
+const statements = new WeakMap<DatabaseSync, Map<string, StatementSync>>();
+
+/** A statement that is prepared once: SQLite takes as long to parse one as to run it. */
+export const prepared = (db: DatabaseSync, sql: string): StatementSync => {
+  let known = statements.get(db);
+  if (!known) statements.set(db, (known = new Map()));
+  let statement = known.get(sql);
+  if (!statement) known.set(sql, (statement = db.prepare(sql)));
+  return statement;
+};
+
 /** Another value once another process has changed the database. */
 export const dataVersion = (db: DatabaseSync): number =>
-  (db.prepare('PRAGMA data_version').get() as { data_version: number }).data_version;
+  (prepared(db, 'PRAGMA data_version').get() as { data_version: number }).data_version;
 
 export const newGeneration = (): string => crypto.randomUUID();
 

@@ -12,6 +12,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { BlobCorrupt, type BlobLocation, BlobReader, type PackedBlob, pack } from './blob.ts';
+import { disk } from './disk.ts';
 import { makeFolder, writeWhole } from './durable.ts';
 import type { Hashed } from './hash-file.ts';
 import { beginLease, type Lease } from './lease.ts';
@@ -23,6 +24,9 @@ import { LOOSE, prepareTables } from './schema.ts';
 import { proveTails } from './tails.ts';
 import { forgetAllWhole, forgetBlob, noteLosses, Whole } from './whole.ts';
 import { type IndexRow, Writing } from './writing.ts';
+
+/** A transaction for each would be a twentieth of a small node; a kill loses nothing but the shortcut. */
+const MARKS = 50;
 
 /** Smaller files are read whole, and compressed where that helps. */
 const LOOSE_FROM = 16 << 20;
@@ -74,6 +78,11 @@ export class Store {
     return this.#lease;
   }
 
+  /** Folder for what need not outlive this process, its own; it may not be there yet. */
+  scratch(): string {
+    return join(this.folder, 'scratch', this.lease().id);
+  }
+
   /** Whether this process has put anything, or taken the lease, since it opened the store or last came to rest. */
   get isBusy(): boolean {
     return this.#lease !== null;
@@ -101,7 +110,7 @@ export class Store {
   /** Makes everything put so far visible to other processes; durable half a second later, or after `sync`. */
   flush(): void {
     this.#writing.flush();
-    this.#whole.save();
+    this.#whole.save(MARKS);
   }
 
   /** Makes everything flushed and recorded so far durable. */
@@ -204,22 +213,24 @@ export class Store {
   /** Between two builds of one process: nothing of the last one is held any more. */
   rest(): void {
     try {
+      this.#whole.save();
       this.#writing.sync();
     } catch {
       // Who opens the store next looks at it.
     }
     this.#writing.close();
-    this.#lease?.end();
+    if (!this.#lease) return;
+    try {
+      disk.remove(this.scratch());
+    } catch {
+      // It is swept by the next build.
+    }
+    this.#lease.end();
     this.#lease = null;
   }
 
   /** What has been put and not flushed belongs to nothing finished, and is forgotten. */
   close(): void {
-    try {
-      this.#whole.save();
-    } catch {
-      // Only a shortcut for the next build.
-    }
     this.#reader.close();
     try {
       this.rest();

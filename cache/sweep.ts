@@ -4,6 +4,8 @@
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { isAlive, isClaimed, sweepClaims } from './claims.ts';
 import { disk } from './disk.ts';
 import { sweepLocks, tryLock } from './lock.ts';
 import { trimQuarantine } from './quarantine.ts';
@@ -19,19 +21,15 @@ const OLD_MS: Readonly<Record<string, number>> = { rows: 14 * DAY_MS, graphs: 30
 
 /** At the start of a build: the scratch folders of processes that are no more. */
 export const sweep = (folder: string): void => {
-  const left = list(join(folder, 'scratch'));
-  if (left.length === 0) return;
-  const locks = list(join(folder, 'locks'));
-  for (const name of left) {
-    // scratch/<first 16 digits of the key>-<…> is used by the holder of locks/<key>.
-    const lock = locks.find(l => l.startsWith(name.slice(0, 16)));
-    if (!lock || isFree(join(folder, 'locks', lock))) disk.remove(join(folder, 'scratch', name));
-  }
+  // Each is called by the lease of the process that uses it.
+  for (const name of list(join(folder, 'scratch')))
+    if (!isAlive(folder, name)) disk.remove(join(folder, 'scratch', name));
 };
 
 export interface TidyOptions {
   /** Digests of unpacked trees that are to stay. */
   readonly trees: ReadonlySet<string>;
+  readonly db: DatabaseSync;
   /** Whether builds are running. */
   readonly busy: boolean;
   readonly dryRun?: boolean;
@@ -39,7 +37,7 @@ export interface TidyOptions {
 }
 
 /** Returns the bytes that this gives back. */
-export const tidy = (folder: string, { trees, busy, dryRun = false, now = Date.now() }: TidyOptions): number => {
+export const tidy = (folder: string, { trees, db, busy, dryRun = false, now = Date.now() }: TidyOptions): number => {
   let bytes = 0;
   const remove = (path: string): void => {
     bytes += bytesOf(path);
@@ -47,7 +45,7 @@ export const tidy = (folder: string, { trees, busy, dryRun = false, now = Date.n
   };
   for (const key of list(join(folder, 'work'))) {
     const path = join(folder, 'work', key);
-    const isIdle = isFree(join(folder, 'locks', key)) && isFree(join(path, 'holder'));
+    const isIdle = !isClaimed(folder, db, key) && isFree(join(path, 'holder'));
     if (isIdle && now - changedAt(path) > WORK_MS) remove(path);
   }
   // A running evaluator may be reading one that no result of its own names.
@@ -63,6 +61,7 @@ export const tidy = (folder: string, { trees, busy, dryRun = false, now = Date.n
   }
   if (dryRun) return bytes;
   sweep(folder);
+  sweepClaims(folder, db);
   if (existsSync(join(folder, 'locks'))) sweepLocks(join(folder, 'locks'));
   trimQuarantine(folder, now);
   return bytes;

@@ -3,7 +3,7 @@
  *
  *   tree   {"format":1,"files":[[name, digest, size], …]}     names sorted, with "/"; each file a blob of its own
  */
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { type Dirent, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { BlobCorrupt } from './blob.ts';
 import type { Store } from './store.ts';
@@ -25,9 +25,12 @@ export const readTree = (store: Store, name: string): readonly TreeFile[] | null
   return bytes && decodeTree(bytes);
 };
 
-/** Takes a folder's files into the store; the result's digest names them all. With `move` the folder is used up. */
+const entriesOf = (folder: string): Dirent[] =>
+  existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }) : [];
+
+/** Takes a folder's files into the store; the result's digest names them all; a folder that is not there has none. With `move` the folder is used up. */
 export const storeTree = (store: Store, folder: string, { move = false } = {}): string => {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+  const files = entriesOf(folder)
     .filter(e => e.isFile())
     .map(e => relative(folder, join(e.parentPath, e.name)))
     .sort()

@@ -8,7 +8,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Look } from './packs.ts';
-import { newGeneration, transaction } from './schema.ts';
+import { newGeneration, prepared, transaction } from './schema.ts';
 import type { IndexRow } from './writing.ts';
 
 export class Whole {
@@ -46,13 +46,14 @@ export class Whole {
     this.#asked.delete(name);
   }
 
-  save(): void {
-    if (this.#marks.length === 0) return;
+  /** `least`: fewer are left for later. */
+  save(least = 1): void {
+    if (this.#marks.length < least) return;
     const marks = this.#marks;
     this.#marks = [];
     transaction(this.#db, () => {
       const now = this.generation();
-      const insert = this.#db.prepare('INSERT OR REPLACE INTO whole VALUES (?, ?)');
+      const insert = prepared(this.#db, 'INSERT OR REPLACE INTO whole VALUES (?, ?)');
       for (const { name, loose, generation } of marks)
         if (generation === now) insert.run(Buffer.from(name, 'hex'), loose.join(' '));
     });

@@ -17,7 +17,7 @@ import type { Hashed } from './hash-file.ts';
 import type { Lease } from './lease.ts';
 import { makeLoosePath, takeIn } from './loose.ts';
 import type { OpenPack, Packs } from './packs.ts';
-import { durably, LOOSE, transaction } from './schema.ts';
+import { durably, LOOSE, prepared, transaction } from './schema.ts';
 
 export const LOOSE_FROM = 1 << 20;
 const SYNC_MS = 500;
@@ -93,10 +93,10 @@ export class Writing {
     lease().hold('blob', this.#found);
     const before = this.#generation;
     const gone = transaction(db, () => {
-      const insert = db.prepare('INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)');
+      const insert = prepared(db, 'INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)');
       for (const [digest, r] of this.#pending)
         insert.run(Buffer.from(digest, 'hex'), r.pack, r.offset, r.length, r.size, r.compressed);
-      if (this.#pack) db.prepare('UPDATE packs SET "end" = ? WHERE id = ?').run(this.#pack.end, this.#pack.id);
+      if (this.#pack) prepared(db, 'UPDATE packs SET "end" = ? WHERE id = ?').run(this.#pack.end, this.#pack.id);
       this.#generation = generation();
       if (this.#generation === before) return undefined;
       return [...this.#found].find(digest => !find(digest));

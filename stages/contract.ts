@@ -27,6 +27,8 @@ export interface Lineage {
   readonly end?: number;
   readonly path?: string;
   readonly line?: number;
+  /** What it took to get it from elsewhere (tokens of a language model): whole numbers, added up over all of the output. */
+  readonly spent?: Readonly<Record<string, number>>;
 }
 
 /** What a row stage does with the row (or group) in hand; calls count in order. */
@@ -36,7 +38,7 @@ export interface Emit {
   /** A new row below `parent` (an id); its id is `parent/hash(fields)`. */
   child(parent: string, fields: Fields, at?: Lineage): void;
   /** Could not be processed: counts against `mostly`. `transient` ones (a time-out) are tried again by the next build. */
-  reject(row: Row, reason: string, transient?: boolean): void;
+  reject(row: Row, reason: string, transient?: boolean, at?: Lineage): void;
   /** Removed on purpose. */
   drop(row: Row, reason: string): void;
 }
@@ -48,10 +50,22 @@ export interface ModelInput {
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** A folder in the store (an adapter), readable at `folder`. */
+/** A file of a tree, in the store. */
+export interface StoredFile {
+  /** With "/". */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  content(): Uint8Array;
+  copyTo(path: string): void;
+}
+
+/** A folder in the store (an adapter), readable at `folder`, which is shared: nobody may change what is in it. */
 export interface TreeInput {
   readonly type: 'tree';
   readonly folder: string;
+  /** For who needs copies of its own; in the main thread only. */
+  files?(): Iterable<StoredFile>;
 }
 
 /** A dataset: iterate it once or more; memory stays bounded by a few chunks (about 128 rows each). */
@@ -87,11 +101,30 @@ export interface Setup<Options> {
   readonly inputs: Readonly<Record<string, ModelInput | TreeInput>>;
 }
 
-/** A stage that looks at each row alone. Runs in worker threads, chunks in parallel. */
+/** For stages that ask others: a server, or a model that takes its time. */
+export interface Outside {
+  /**
+   * The answer to a question that costs time or money: the one kept of an earlier build, or that another row is just being
+   * given, or else what `ask` gives, which is safe from a kill before this resolves. `question` says all that the answer
+   * depends on, and no secret. What `ask` throws reaches the caller and is not kept.
+   */
+  answer<A extends Json>(question: Json, ask: () => Promise<A>): Promise<A>;
+  /** Adds to counts of this build (calls, tokens), over all workers; see `counted`. */
+  count(more: Readonly<Record<string, number>>): void;
+  /** A line that the user should see even if all goes well. */
+  warn(line: string): void;
+  /** Aborted when the build is given up. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A stage that looks at each row alone. Runs in worker threads, chunks in parallel; with an option that its schema marks
+ * `elsewhere` (a server's address) in the main thread, many rows at once, since it only waits.
+ */
 export interface RowsStage<Options = unknown, State = unknown> {
   readonly kind: 'rows';
   /** Once in each worker; what it returns reaches every `map`. */
-  setup?(setup: Setup<Options>): State | Promise<State>;
+  setup?(setup: Setup<Options>, outside: Outside): State | Promise<State>;
   /**
    * May be asynchronous: then the rows of a chunk are given at once. Trouble with a row is `emit.reject`; a thrown
    * StageError fails the node, any other error is a bug of the stage.
@@ -104,14 +137,16 @@ export interface RowsStage<Options = unknown, State = unknown> {
    * becomes of the build, and found again anywhere by the stage, its version, its options and the row's fields.
    */
   readonly dear?: boolean;
-  /** Judges the sums of `tally`: a note for the build's table, or throws `StageError`, which fails the node. */
+  /** Judges the sums of `tally` and of what was `spent`: a note for the build's table, or throws `StageError`, which fails the node. */
   verdict?(totals: Readonly<Record<string, number>>, options: Options): { readonly note: string };
+  /** What `Outside.count` has counted in this build, in a few words: shown live, and beside the result of the build that counted. */
+  counted?(counts: Readonly<Record<string, number>>, options: Options): string;
 }
 
 /** A stage that looks at neighbouring rows with the same `parent` together (rows without one are groups of their own). */
 export interface GroupStage<Options = unknown, State = unknown> {
   readonly kind: 'group';
-  setup?(setup: Setup<Options>): State | Promise<State>;
+  setup?(setup: Setup<Options>, outside: Outside): State | Promise<State>;
   map(rows: readonly Row[], emit: Emit, state: State, options: Options): void | Promise<void>;
 }
 
@@ -151,16 +186,21 @@ export interface Sketch {
 export interface IndexStage<Options = unknown, State = unknown> {
   readonly kind: 'index';
   /** Once in each worker; what it returns reaches every `sketch`. */
-  setup?(setup: Setup<Options>): State | Promise<State>;
-  /** Lengths of a sketch's parts, the same for all rows. */
-  shape(options: Options): { readonly bands: number; readonly bytes: number };
-  /** Null for a row that has too little to compare: it stays. Its arrays may be used again for the next row. */
-  sketch(row: Row, state: State, options: Options): Sketch | null;
+  setup?(setup: Setup<Options>, outside: Outside): State | Promise<State>;
+  /** Lengths of a sketch's parts, the same for all rows; `bytes` is left out where only the sketches themselves know. */
+  shape(options: Options): { readonly bands: number; readonly bytes?: number };
+  /**
+   * Null for a row that has too little to compare: it stays. Its arrays may be used again for the next row; not those of a
+   * promise. As with `RowsStage`, it runs in the main thread where an `elsewhere` option is set.
+   */
+  sketch(row: Row, state: State, options: Options): Sketch | null | Promise<Sketch | null>;
   similar(a: Uint8Array, b: Uint8Array, options: Options): boolean;
   /** The row with the greatest rank stays, of equal ranks the first in order; without it, the first in order. */
   rank?(row: Row, options: Options): number;
   /** Reason written to the dropped rows. */
   readonly reason: string;
+  /** As of a `RowsStage`. */
+  counted?(counts: Readonly<Record<string, number>>, options: Options): string;
 }
 
 /**
@@ -216,6 +256,16 @@ export interface ReadStage<Options = unknown> {
   givesIds(file: InputFile, options: Options): boolean;
   /** Whether a file is cut at line ends, and then gives exactly one `Read` a line (null for one without content). */
   byLine(file: InputFile, options: Options): boolean;
+  /** Whether a file that is not cut at line ends may fall into parts. */
+  hasParts?(file: InputFile, options: Options): boolean;
+  /**
+   * Those parts, each of which is read on its own (row groups of Parquet); null for a file that is read whole after all. `of`
+   * names what its rows depend on besides its bytes and the file's name.
+   */
+  parts?(
+    file: InputFile,
+    options: Options,
+  ): Promise<readonly { readonly start: number; readonly end: number; readonly of: string }[] | null>;
   read(part: ReadPart, options: Options): AsyncIterable<readonly Read[]>;
   /** Field that holds a record's id; without it the id is made of the content. */
   key?(options: Options): string | undefined;
@@ -236,10 +286,14 @@ export interface WholeContext<Options> {
   rows(output: string): RowsWriter;
   /** An empty folder; what is in it when `run` returns is the output (type `tree`). */
   folder(output: string): string;
+  /** What is in this folder of the stage's own now is the output (type `tree`); what is left of it afterwards is the stage's. */
+  take(output: string, folder: string): void;
   /** Numbers worth a line in the build's table and in comparisons; must be plain JSON (type `metrics`). */
   metrics(output: string, value: Fields): void;
   /** Row id of a record that brings none: hash of its fields plus `~n` for the n-th repetition. */
   contentId(fields: Fields): string;
+  /** Folder of this process on the store's disk, for all its nodes, removed when the build has ended. It may not be there yet. */
+  readonly scratch: string;
   /** Private folder that survives a killed build and is given again to the next one with the same key: checkpoints. */
   readonly work: string;
   /** Aborted on Ctrl-C or when the build is given up. Save and return soon (within seconds); throw afterwards. */

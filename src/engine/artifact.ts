@@ -7,7 +7,7 @@ import type { NodeRecord, StoredOutput } from '../../cache/records.ts';
 import { distrust, isDamage } from '../../cache/salvage.ts';
 import type { Store } from '../../cache/store.ts';
 import { placeTree, readTree, type TreeFile } from '../../cache/tree.ts';
-import type { InputFile } from '../../stages/contract.ts';
+import type { InputFile, TreeInput } from '../../stages/contract.ts';
 import type { GraphNode } from '../load/graph.ts';
 import { folderOf } from './inputs.ts';
 import type { RowsSource } from './protocol.ts';
@@ -100,6 +100,30 @@ export const treeFolder = (store: Store, name: string): string => {
   placeTree(store, name, folder, { look: path => hashFile(path).digest });
   return folder;
 };
+
+/** A tree of which nothing is placed before it is asked for. */
+export const lazyTree = (store: Store, name: string): TreeInput => ({
+  type: 'tree',
+  get folder() {
+    return treeFolder(store, name);
+  },
+  *files() {
+    const files = readTree(store, name);
+    if (!files) throw new BlobCorrupt(name, 'is not in the store');
+    for (const [file, digest, size] of files) {
+      yield {
+        name: file,
+        size,
+        content: () => {
+          const bytes = store.read(digest);
+          if (!bytes) throw new BlobCorrupt(digest, 'is not in the store');
+          return bytes;
+        },
+        copyTo: path => store.materialize(digest, path),
+      };
+    }
+  },
+});
 
 /** Name, digest and size of each file of a tree. */
 export const treeFiles = (store: Store, name: string): readonly TreeFile[] => readTree(store, name) ?? [];

@@ -1,5 +1,4 @@
 /** Runs one node's stage by the rule of its kind and takes what it gives into the store. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BlobCorrupt, BlobReader } from '../../cache/blob.ts';
 import { canonical } from '../../cache/digest.ts';
@@ -8,15 +7,18 @@ import { storeTree } from '../../cache/tree.ts';
 import { LOOSE_FROM } from '../../cache/writing.ts';
 import type { Fields, ModelInput, Stage, TreeInput, WholeStage } from '../../stages/contract.ts';
 import { stageOf } from '../stages.ts';
-import { rowsSource, treeFolder } from './artifact.ts';
+import { lazyTree, rowsSource, treeFolder } from './artifact.ts';
 import type { Executed, Execution } from './execution.ts';
+import { openHere } from './here.ts';
 import { listNames } from './inputs.ts';
+import { answering, answersOf } from './outside.ts';
 import type { Pool, Told } from './pool.ts';
 import type { NodeJob, RowsSource, ToWorker } from './protocol.ts';
 import { removeSoon } from './remover.ts';
 import { encodeAlignment } from './rows/alignment.ts';
 import { loadBase, located } from './rows/base.ts';
 import type { Ran, RowsContext } from './rows/context.ts';
+import { addUp } from './rows/map.ts';
 import { DatasetWriter, type Piece } from './rows/pieces.ts';
 import { primaryPort, printOf, runRows, streamsOf } from './rows/run-rows.ts';
 import { Outputs, type Sink, wholeContext } from './whole.ts';
@@ -27,11 +29,11 @@ let jobs = 0;
 export const execute = async (run: Execution): Promise<Executed> => {
   const { node, store, pool } = run;
   const stage = await stageOf(node);
-  const scratch = join(store.folder, 'scratch', `${run.key.slice(0, 16)}-${process.pid}`);
   const print = printOf(run.document, primaryPort(node), stage);
-  const job = makeJob(run, scratch, stage, print);
+  const job = makeJob(run, stage, print);
   const datasets = new Map<string, DatasetWriter>();
   const metrics = new Map<string, unknown>();
+  const trees = new Map<string, string>();
   const datasetOf = (output: string): DatasetWriter => {
     if (node.outputs[output] !== 'rows') throw new Error(`the stage declares no rows output "${output}"`);
     const writer = datasets.get(output) ?? new DatasetWriter(blob => store.putPacked(blob));
@@ -41,21 +43,29 @@ export const execute = async (run: Execution): Promise<Executed> => {
   const take = (output: string, pieces: readonly Piece[]): void => {
     for (const piece of pieces) datasetOf(output).add(piece);
   };
-  const told = (message: Told, reply: (message: ToWorker) => void): void => {
+  /** What was asked for elsewhere. */
+  const counts: Record<string, number> = {};
+  const told = (message: Told): void => {
     if (message.type === 'pieces') take(message.output, message.pieces);
     else if (message.type === 'metrics') metrics.set(message.output, message.value);
     else if (message.type === 'progress') run.progress(message.done, message.total, message.unit, message.note);
     else if (message.type === 'measure') run.measure(message.values);
     else if (message.type === 'log') run.log(message.line);
     else if (message.type === 'warn') run.warn(message.line);
-    else if (message.type === 'find') reply({ type: 'found', id: job.id, given: run.memo.find(message.keys) });
-    else void run.memo.keep(message.key, message.given).then(() => reply({ type: 'kept', id: job.id }));
+    else if (message.type === 'count') addUp(counts, message.more);
   };
+  const counted = (): string | null =>
+    (stage.kind === 'rows' || stage.kind === 'index') && stage.counted && Object.keys(counts).length > 0
+      ? stage.counted(counts, run.options)
+      : null;
+  const here =
+    stage.kind !== 'whole' && node.elsewhere && !node.says ? openHere(elsewhere(run, job, counts, counted)) : null;
   try {
     let ran: Ran;
     if (stage.kind === 'whole') {
-      const work =
-        stage.runs === 'main' ? await runHere(run, job, stage, take, metrics) : await runThere(pool, job, told);
+      const work = isHere(stage)
+        ? await runHere(run, job, stage, { take, metrics, trees })
+        : await runThere(pool, job, told);
       ran = { ...work, seen: work.computed, alignment: null };
     } else {
       const streams = streamsOf(node, stage, run.options);
@@ -63,14 +73,15 @@ export const execute = async (run: Execution): Promise<Executed> => {
       const context: RowsContext = {
         job,
         store,
-        pool,
+        pool: here ?? pool,
+        memo: run.memo,
         print,
         base: loadBase(store, base, streams),
         fresh: run.fresh,
         streams,
         writers: streams.map(datasetOf),
         told,
-        progress: run.progress,
+        ...(here ? { expect: here.expect, progress: () => {} } : { progress: run.progress }),
       };
       ran = await runRows(context, stage, run, value => void metrics.set('metrics', value));
     }
@@ -78,7 +89,10 @@ export const execute = async (run: Execution): Promise<Executed> => {
     for (const [output, type] of Object.entries(node.outputs)) {
       if (type === 'rows') outputs[output] = { type, ...datasetOf(output).finish() };
       else if (type === 'tree')
-        outputs[output] = { type, digest: storeTree(store, job.outputFolders[output]!, { move: true }) };
+        outputs[output] = {
+          type,
+          digest: trees.get(output) ?? storeTree(store, job.outputFolders[output]!, { move: true }),
+        };
       else if (type === 'metrics')
         outputs[output] = { type, digest: store.put(Buffer.from(canonical(metrics.get(output) ?? {}))).digest };
       else outputs[output] = { type, digest: '' };
@@ -93,20 +107,54 @@ export const execute = async (run: Execution): Promise<Executed> => {
       store.markWhole(stored.digest, loose);
       if (stored.lineage !== null) store.markWhole(stored.lineage, loose);
     }
-    removeSoon(job.work, join(store.folder, 'scratch'));
+    removeSoon(job.work, job.scratch);
     return {
       outputs,
       alignment,
       print,
       computed: ran.computed,
       tallies: { ...ran.tallies, seen: ran.seen },
+      counted: counted(),
       stage,
     };
   } finally {
+    here?.close();
+    if (Object.keys(counts).length > 0) run.measure(counts);
     pool.close(job.id);
-    removeSoon(scratch, join(store.folder, 'scratch'));
+    for (const folder of Object.values(job.outputFolders)) removeSoon(folder, job.scratch);
   }
 };
+
+/** What comes of a node while it runs. */
+interface Taken {
+  take(output: string, pieces: readonly Piece[]): void;
+  readonly metrics: Map<string, unknown>;
+  /** Digests by output. */
+  readonly trees: Map<string, string>;
+}
+
+const elsewhere = (
+  run: Execution,
+  job: NodeJob,
+  counts: Record<string, number>,
+  counted: () => string | null,
+): Parameters<typeof openHere>[0] => ({
+  job,
+  pool: run.pool,
+  outside: {
+    answer: answering(answersOf(run.memo)),
+    count: more => addUp(counts, more),
+    warn: run.warn,
+    signal: run.signal,
+  },
+  progress: (done, total) => {
+    const note = counted();
+    run.progress(done, total, 'rows', ...(note === null ? [] : [note]));
+  },
+});
+
+/** Whether it runs in this thread: it only waits for a program. */
+const isHere = (stage: Stage): boolean => stage.kind === 'whole' && stage.runs === 'main';
 
 type Totals = Pick<Ran, 'computed' | 'tallies'>;
 
@@ -116,14 +164,8 @@ const runThere = async (
   told: (message: Told, reply: (message: ToWorker) => void) => void,
 ): Promise<Totals> => (await pool.run(job, { type: 'stream', id: job.id }, told)) as Totals;
 
-const runHere = async (
-  run: Execution,
-  job: NodeJob,
-  stage: WholeStage,
-  take: (output: string, pieces: readonly Piece[]) => void,
-  metrics: Map<string, unknown>,
-): Promise<Totals> => {
-  const sink = mainSink(run, take, metrics);
+const runHere = async (run: Execution, job: NodeJob, stage: WholeStage, taken: Taken): Promise<Totals> => {
+  const sink = mainSink(run, taken);
   const outputs = new Outputs(sink);
   const reader = new BlobReader();
   try {
@@ -135,7 +177,7 @@ const runHere = async (
   return { computed: outputs.written, tallies: outputs.tallies };
 };
 
-const makeJob = (run: Execution, scratch: string, stage: Stage, print: string): NodeJob => {
+const makeJob = (run: Execution, stage: Stage, print: string): NodeJob => {
   const { node, store } = run;
   const folders: Record<string, ModelInput | TreeInput> = {};
   const metrics: Record<string, Fields> = {};
@@ -143,7 +185,10 @@ const makeJob = (run: Execution, scratch: string, stage: Stage, print: string): 
   for (const [port, artifacts] of Object.entries(run.inputs)) {
     for (const [i, a] of artifacts.entries()) {
       if (a.type === 'model') folders[port] = { type: 'model', folder: a.folder, files: a.files };
-      else if (a.type === 'tree') folders[port] = { type: 'tree', folder: treeFolder(store, a.digest) };
+      else if (a.type === 'tree')
+        folders[port] = isHere(stage)
+          ? lazyTree(store, a.digest)
+          : { type: 'tree', folder: treeFolder(store, a.digest) };
       else if (a.type === 'metrics') metrics[port] = JSON.parse(store.read(a.digest)!.toString());
       else if (a.type === 'rows' && stage.kind === 'whole') {
         const prefix = node.inputs[port]!.port.list ? listNames(node.inputs[port]!.from)[i]! : '';
@@ -153,15 +198,14 @@ const makeJob = (run: Execution, scratch: string, stage: Stage, print: string): 
       }
     }
   }
+  const id = ++jobs;
+  const scratch = store.scratch();
   const outputFolders: Record<string, string> = {};
-  for (const [output, type] of Object.entries(node.outputs)) {
-    if (type !== 'tree') continue;
-    outputFolders[output] = join(scratch, output);
-    mkdirSync(join(scratch, output), { recursive: true });
-  }
+  for (const [output, type] of Object.entries(node.outputs))
+    if (type === 'tree') outputFolders[output] = join(scratch, `${id}-${output}`);
   const work = join(store.folder, 'work', run.key);
   return {
-    id: ++jobs,
+    id,
     module: node.module,
     options: run.options,
     secrets: run.secrets,
@@ -170,6 +214,7 @@ const makeJob = (run: Execution, scratch: string, stage: Stage, print: string): 
     metrics,
     rows,
     outputFolders,
+    scratch,
     work,
     tracer: run.tracer,
     threads: run.threads,
@@ -178,13 +223,10 @@ const makeJob = (run: Execution, scratch: string, stage: Stage, print: string): 
   };
 };
 
-const mainSink = (
-  run: Execution,
-  take: (output: string, pieces: readonly Piece[]) => void,
-  metrics: Map<string, unknown>,
-): Sink => ({
+const mainSink = (run: Execution, { take, metrics, trees }: Taken): Sink => ({
   pieces: async (output, pieces) => take(output, pieces),
   metrics: (output, value: Fields) => void metrics.set(output, value),
+  tree: (output, folder) => void trees.set(output, storeTree(run.store, folder, { move: true })),
   progress: run.progress,
   measure: run.measure,
   log: run.log,

@@ -5,6 +5,7 @@ import type { InputFile, Stage } from '../../stages/contract.ts';
 import type { GraphNode } from '../load/graph.ts';
 import type { Artifact } from './artifact.ts';
 import type { Pool } from './pool.ts';
+import type { RowMemo } from './row-memo.ts';
 
 export interface Execution {
   readonly node: GraphNode;
@@ -42,12 +43,7 @@ export interface Executed {
   readonly print: string;
   readonly computed: number;
   readonly tallies: Readonly<Record<string, number>>;
+  /** What this run had to ask for elsewhere, in words; null for nothing. */
+  readonly counted: string | null;
   readonly stage: Stage;
-}
-
-/** What dear stages gave for rows, by key. */
-export interface RowMemo {
-  find(keys: readonly string[]): (string | null)[];
-  /** Resolves when it is safe from a kill. */
-  keep(key: string, given: string): Promise<void>;
 }

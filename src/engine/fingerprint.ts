@@ -27,7 +27,9 @@ export const fingerprint = (
     Object.entries(node.options)
       .filter(
         ([name, value]) =>
-          !fileOptions.has(name) && !(typeof value === 'string' && name === 'root' && roots.has(value)),
+          !fileOptions.has(name) &&
+          !node.unkeyed?.includes(name) &&
+          !(typeof value === 'string' && name === 'root' && roots.has(value)),
       )
       .map(([name, value]) => [name, withoutSecrets(value)]),
   );

@@ -100,7 +100,7 @@ export const tidyStore = (store: Store, records: Records, roots: Roots, dryRun =
       for (const output of Object.values(outputs))
         if (protectedBy.length > 0 && output.type === 'tree') trees.add(output.digest);
   }
-  return tidy(store.folder, { trees, busy: live.length > 0, dryRun });
+  return tidy(store.folder, { trees, db: store.db, busy: live.length > 0, dryRun });
 };
 
 const inWords = ({ dropped, freed, later }: Collected, left: number, size: number): string | null => {

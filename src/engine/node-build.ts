@@ -1,9 +1,9 @@
 /** One node of one build: looked up, or made and recorded, or failed with a reason. */
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { baseKey, setBase } from '../../cache/bases.ts';
+import { baseKey } from '../../cache/bases.ts';
+import { claim } from '../../cache/claims.ts';
 import { canonical } from '../../cache/digest.ts';
-import { lock } from '../../cache/lock.ts';
 import type { NodeRecord } from '../../cache/records.ts';
 import { distrust, isDamage } from '../../cache/salvage.ts';
 import type { InputFile } from '../../stages/contract.ts';
@@ -29,6 +29,18 @@ import { throwIfCodeChanged, throwIfModelChanged } from './unchanged.ts';
 
 const round = (seconds: number): number => Math.round(seconds * 1000) / 1000;
 
+type FilesByOption = Readonly<Record<string, readonly InputFile[]>>;
+
+/** Whether two looks found the same: then the key is the same, too. */
+const isSame = (a: FilesByOption, b: FilesByOption): boolean =>
+  Object.entries(a).every(([option, files]) => {
+    const others = b[option]!;
+    return (
+      files.length === others.length &&
+      files.every((f, i) => f.name === others[i]!.name && f.digest === others[i]!.digest)
+    );
+  });
+
 const NOTHING = { rows: null, computed: null, artifacts: {} };
 
 /** How often a source may change under our hands before we give up on this build. */
@@ -43,6 +55,7 @@ export class NodeBuild {
   readonly #log: string;
   readonly #redact: Redact;
   #logged = false;
+  #counted: string | null = null;
   /** Gives back what this node was granted of the machine. */
   #release: () => void = () => {};
   #key: string | null = null;
@@ -101,7 +114,8 @@ export class NodeBuild {
       }
     }
     for (let tries = 1; ; tries++) {
-      const files = lookAtFiles(node, this.#c.graph.folder, this.#c.files);
+      // What has changed since `seen` is found out when it has run.
+      const files = (tries === 1 && seen) || lookAtFiles(node, this.#c.graph.folder, this.#c.files);
       const print = fingerprint(node, files, this.#inputs);
       this.#key = print.key;
       let record = this.#c.force.has(node.name) ? null : await this.#recorded(print);
@@ -113,7 +127,7 @@ export class NodeBuild {
       }
       if (!record) {
         await throwUnlessAgreed(this.#c, node, print);
-        const release = await lock(join(store.folder, 'locks', print.key), signal, () =>
+        const release = await claim(store, print.key, signal, () =>
           emit({ type: 'warn', node: node.name, message: 'another build is making this; waiting for it' }),
         );
         try {
@@ -137,7 +151,7 @@ export class NodeBuild {
           release();
         }
       }
-      await records.remember(this.#c.graph.id, node.name, print.key);
+      if (!made) await records.remember(this.#c.graph.id, node.name, print.key);
       // A node that was made took what its run took: not what it waited for.
       return await this.#finish(record, made, files, print.key, made ? record.seconds : seconds());
     }
@@ -211,6 +225,7 @@ export class NodeBuild {
         }),
       );
       if (!done) return null;
+      this.#counted = done.counted;
       signal.throwIfAborted();
       try {
         traced?.check({ store: store.folder, files, inputs: this.#inputs });
@@ -221,7 +236,7 @@ export class NodeBuild {
       }
       // An input edited while the stage ran poisons nothing: its result belongs to no key.
       const look = lookAtFiles(node, this.#c.graph.folder, this.#c.files);
-      if (fingerprint(node, look, this.#inputs).key !== print.key) return null;
+      if (!isSame(files, look) && fingerprint(node, look, this.#inputs).key !== print.key) return null;
       // One that was edited and put back is as it was, but what the stage read may be what it was in between.
       if (this.#c.files.states(Object.values(look).flat()) !== before) return null;
       throwIfCodeChanged(node, this.#c.files);
@@ -237,10 +252,8 @@ export class NodeBuild {
         warnings,
         ...verdict(done.stage, done.tallies, options, done.outputs.rows?.type === 'rows' ? done.outputs.rows.rows : 0),
       };
-      const published = await records.publish(print.key, record, this.#c.force.has(name) ? 'forced' : true);
-      if (published.alignment !== null)
-        setBase(store.db, { print: done.print, recipe: this.#c.graph.id, node: name }, print.key);
-      return published;
+      const of = { print: done.print, recipe: this.#c.graph.id, node: name };
+      return await records.publish(print.key, record, this.#c.force.has(name) ? 'forced' : true, of);
     } finally {
       traced?.close();
       memo.close();
@@ -306,7 +319,8 @@ export class NodeBuild {
     const rows = countRows(node, record);
     const computed = made ? record.computed : record.computed === null ? null : 0;
     const reused = made && record.computed !== null ? Math.max(0, (record.tallies.seen ?? 0) - record.computed) : 0;
-    const note = notes(record);
+    // What was asked for is this build's, and no part of the record.
+    const note = [notes(record), made ? this.#counted : null].filter(Boolean).join('; ');
     const event: BuildEvent = {
       type: 'done',
       node: node.name,

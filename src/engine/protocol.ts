@@ -28,6 +28,8 @@ export interface NodeJob {
   readonly rows: Readonly<Record<string, readonly RowsSource[]>>;
   /** Folders given out by `folder(output)`, by output. */
   readonly outputFolders: Readonly<Record<string, string>>;
+  /** Of the whole process. */
+  readonly scratch: string;
   readonly work: string;
   /** Put before the command line of a program that is not ours. */
   readonly tracer: readonly string[];
@@ -56,10 +58,12 @@ export type ToWorker =
   | { readonly type: 'task'; readonly id: number; readonly task: Task }
   /** Everything at once, results streamed: whole stages. */
   | { readonly type: 'stream'; readonly id: number }
-  /** Answers `find`: null where nothing is known. */
-  | { readonly type: 'found'; readonly id: number; readonly given: readonly (string | null)[] }
+  /** Answers `find`: null where the worker is to ask, true where somebody else asks already. */
+  | { readonly type: 'found'; readonly question: number; readonly given: readonly (string | true | null)[] }
+  /** Answers `wait`: what the other was given, or null. */
+  | { readonly type: 'answered'; readonly question: number; readonly given: string | null }
   /** Answers `keep`: it is safe. */
-  | { readonly type: 'kept'; readonly id: number }
+  | { readonly type: 'kept'; readonly question: number }
   /** So many pieces have been taken in. */
   | { readonly type: 'taken'; readonly pieces: number }
   | { readonly type: 'close'; readonly id: number };
@@ -78,9 +82,13 @@ export type FromWorker =
   | { readonly type: 'measure'; readonly id: number; readonly values: Readonly<Record<string, number>> }
   | { readonly type: 'log'; readonly id: number; readonly line: string }
   | { readonly type: 'warn'; readonly id: number; readonly line: string }
-  /** What a dear stage gave for rows before, by their keys; and what it gave just now. */
-  | { readonly type: 'find'; readonly id: number; readonly keys: readonly string[] }
-  | { readonly type: 'keep'; readonly id: number; readonly key: string; readonly given: string }
+  /** What was given before for rows or questions that are dear, by their keys; then, for those that it was told to ask: */
+  | { readonly type: 'find'; readonly question: number; readonly keys: readonly string[] }
+  | { readonly type: 'wait'; readonly question: number; readonly key: string }
+  | { readonly type: 'keep'; readonly question: number; readonly key: string; readonly given: string }
+  | { readonly type: 'leave'; readonly key: string }
+  /** What had to be asked for elsewhere (calls, tokens), since the last time. */
+  | { readonly type: 'count'; readonly more: Readonly<Record<string, number>> }
   /** A task or stream has ended; `answer` is the task's own, or the stream's totals. */
   | { readonly type: 'done'; readonly id: number; readonly answer: unknown }
   | { readonly type: 'failed'; readonly id: number; readonly error: WorkerError };

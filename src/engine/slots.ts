@@ -22,10 +22,13 @@ interface Ask {
   readonly memory: number;
 }
 
-/** A node that asks for a GPU and not for cores needs one to feed it: `threads: all` is meant for work on the cores. */
-const askOf = ({ resources, threads }: GraphNode, { cpu: all }: Machine): Ask => {
+/**
+ * A node that asks for a GPU and not for cores needs one to feed it: `threads: all` is meant for work on the cores. One that
+ * waits for answers from elsewhere needs none.
+ */
+const askOf = ({ resources, threads, elsewhere }: GraphNode, { cpu: all }: Machine): Ask => {
   const { cpu, gpu = 0, memory = 0 } = resources ?? {};
-  const cores = cpu ?? (threads === 'all' && gpu === 0 ? 'all' : 1);
+  const cores = cpu ?? (threads === 'all' && gpu === 0 ? 'all' : elsewhere ? 0 : 1);
   return { cpu: cores === 'all' ? all : cores, gpu, memory };
 };
 
@@ -98,7 +101,7 @@ export class Slots {
         gpus = some.taken;
       }
       if (memory > 0) held.push((await this.#memory.take(memory, signal)).release);
-      held.push((await this.#cpu.take(cpu, signal)).release);
+      if (cpu > 0) held.push((await this.#cpu.take(cpu, signal)).release);
       return { threads: cpu, gpus, release };
     } catch (error) {
       release();

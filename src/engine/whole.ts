@@ -1,5 +1,6 @@
 /** What a whole stage is given and gives: its context, the same in a worker and in the main thread, and its datasets. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
 import type { BlobReader } from '../../cache/blob.ts';
 import { shortHash } from '../../cache/digest.ts';
 import type { Fields, Lineage, Row, WholeContext } from '../../stages/contract.ts';
@@ -13,6 +14,8 @@ import { type Piece, PieceMaker } from './rows/pieces.ts';
 export interface Sink {
   pieces(output: string, pieces: readonly Piece[]): Promise<void>;
   metrics(output: string, value: Fields): void;
+  /** Takes a folder's files into the store at once; without it they are moved to where they are looked for in the end. */
+  tree?(output: string, folder: string): void;
   progress(done: number, total: number | null, unit: string, note?: string): void;
   measure(values: Readonly<Record<string, number>>): void;
   log(line: string): void;
@@ -78,9 +81,15 @@ export const wholeContext = (
       },
     }),
     folder: output => {
-      const folder = job.outputFolders[output];
-      if (!folder) throw new Error(`the stage declares no tree output "${output}"`);
+      const folder = folderOf(job, output);
+      mkdirSync(folder, { recursive: true });
       return folder;
+    },
+    take: (output, folder) => {
+      const to = folderOf(job, output);
+      if (sink.tree) return sink.tree(output, folder);
+      mkdirSync(to, { recursive: true });
+      for (const name of readdirSync(folder)) renameSync(join(folder, name), join(to, name));
     },
     metrics: (output, value) => sink.metrics(output, value),
     contentId: fields => {
@@ -88,6 +97,7 @@ export const wholeContext = (
       const n = contents.next(hash);
       return n === 1 ? hash : `${hash}~${n}`;
     },
+    scratch: job.scratch,
     // Made when it is first asked for: most stages need none.
     get work() {
       mkdirSync(job.work, { recursive: true });
@@ -102,4 +112,10 @@ export const wholeContext = (
     log: line => sink.log(line),
     warn: line => sink.warn(line),
   };
+};
+
+const folderOf = (job: NodeJob, output: string): string => {
+  const folder = job.outputFolders[output];
+  if (!folder) throw new Error(`the stage declares no tree output "${output}"`);
+  return folder;
 };

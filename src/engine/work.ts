@@ -1,15 +1,16 @@
 /** What a worker does for a node: one task on some of its rows, or a whole stage. */
 import { BlobReader } from '../../cache/blob.ts';
 import { decodeRows } from '../../cache/dataset.ts';
-import type { Stage } from '../../stages/contract.ts';
+import type { Outside, Stage } from '../../stages/contract.ts';
 import { type Redact, redactor } from '../redact.ts';
 import { loadStage } from '../stages.ts';
+import { forgetful } from './outside.ts';
 import type { NodeJob } from './protocol.ts';
-import { cutFile } from './rows/cut-file.ts';
+import { cutFile, namedParts } from './rows/cut-file.ts';
 import { type Memo, map } from './rows/map.ts';
 import { readPart, scan } from './rows/read-file.ts';
 import { sketch } from './rows/sketches.ts';
-import type { CutAnswer, FoldAnswer, Task } from './rows/tasks.ts';
+import type { CutAnswer, CutTask, FoldAnswer, Task } from './rows/tasks.ts';
 import { writeDealt } from './rows/write-dealt.ts';
 import { Outputs, type Sink, wholeContext } from './whole.ts';
 
@@ -18,35 +19,51 @@ export interface Work {
   readonly tallies: Readonly<Record<string, number>>;
 }
 
+interface Opened {
+  readonly stage: Stage;
+  readonly state: unknown;
+}
+
+interface Hooks {
+  readonly waits?: boolean;
+  /** Called for each row that has been worked on. */
+  readonly finished?: (() => void) | undefined;
+}
+
 /** One node open in a worker. */
 export class NodeWork {
   readonly #job: NodeJob;
   readonly #redact: Redact;
+  readonly #outside: Outside;
   readonly #reader = new BlobReader();
-  #stage: Stage | null = null;
-  #state: unknown;
+  #opened: Promise<Opened> | null = null;
 
-  constructor(job: NodeJob) {
+  constructor(job: NodeJob, outside: Outside = forgetful) {
     this.#job = job;
+    this.#outside = outside;
     this.#redact = redactor(job.secrets);
   }
 
-  async #open(): Promise<Stage> {
-    if (this.#stage) return this.#stage;
-    const stage = await loadStage(this.#job.module);
-    const { options, files, folders: inputs } = this.#job;
-    if (stage.kind === 'rows' || stage.kind === 'group' || stage.kind === 'index')
-      this.#state = await stage.setup?.({ options, files, inputs });
-    this.#stage = stage;
-    return stage;
+  /** Once, though several tasks begin at the same time. */
+  #open(): Promise<Opened> {
+    return (this.#opened ??= this.#setUp());
   }
 
-  /** Resolves with the task's answer. */
-  async task(task: Task, sink: Sink, memo: Memo | null): Promise<unknown> {
-    const stage = await this.#open();
+  async #setUp(): Promise<Opened> {
+    const stage = await loadStage(this.#job.module);
+    const { options, files, folders: inputs } = this.#job;
+    const state =
+      stage.kind === 'rows' || stage.kind === 'group' || stage.kind === 'index'
+        ? await stage.setup?.({ options, files, inputs }, this.#outside)
+        : undefined;
+    return { stage, state };
+  }
+
+  /** Resolves with the task's answer. `waits`: the stage is known to wait for each row. */
+  async task(task: Task, sink: Sink, memo: Memo | null, { waits = false, finished }: Hooks = {}): Promise<unknown> {
+    const { stage, state } = await this.#open();
     const { options } = this.#job;
     const reader = this.#reader;
-    const state = this.#state;
     const send = sink.pieces;
     const wrong = (): never => {
       throw new Error(`a stage of kind ${stage.kind} was asked to ${task.do}`);
@@ -54,11 +71,11 @@ export class NodeWork {
     switch (task.do) {
       case 'map':
         if (stage.kind !== 'rows' && stage.kind !== 'group') return wrong();
-        return map(task, { stage, state, options, reader, redact: this.#redact, memo, send });
+        return map(task, { stage, state, options, reader, redact: this.#redact, memo, send, waits, finished });
       case 'sketch':
         if (stage.kind !== 'keyed' && stage.kind !== 'partition' && stage.kind !== 'index' && stage.kind !== 'order')
           return wrong();
-        return sketch(task, stage, { state, options, reader });
+        return sketch(task, stage, { state, options, reader, finished });
       case 'deal':
         return writeDealt(task, reader, send);
       case 'fold': {
@@ -68,7 +85,7 @@ export class NodeWork {
         return { computed: rows.reduce((n, r) => n + r.length, 0), parts } satisfies FoldAnswer;
       }
       case 'cut':
-        return { stretches: cutFile(task.file.path) } satisfies CutAnswer;
+        return { stretches: await cut(task, stage, options) } satisfies CutAnswer;
       case 'scan':
         return stage.kind === 'read' ? scan(task, stage, options) : wrong();
       case 'read':
@@ -78,7 +95,7 @@ export class NodeWork {
 
   /** A whole stage, its results streamed. */
   async stream(sink: Sink): Promise<Work> {
-    const stage = await this.#open();
+    const { stage } = await this.#open();
     if (stage.kind !== 'whole') throw new Error(`a stage of kind ${stage.kind} was asked to do everything at once`);
     const writer = new Outputs(sink);
     await stage.run(wholeContext(this.#job, this.#reader, sink, writer, AbortSignal.any([])));
@@ -90,3 +107,9 @@ export class NodeWork {
     this.#reader.close();
   }
 }
+
+const cut = async ({ file, byLine }: CutTask, stage: Stage, options: unknown): Promise<CutAnswer['stretches']> => {
+  if (byLine) return cutFile(file.path);
+  const parts = stage.kind === 'read' ? await stage.parts?.(file, options) : null;
+  return parts ? namedParts(file, parts) : [];
+};

@@ -1,10 +1,10 @@
 /** A worker thread: opens nodes, runs ranges and streams of them, one at a time, and posts what they give. */
 import { parentPort } from 'node:worker_threads';
-import { canonical, digest } from '../../cache/digest.ts';
-import type { Row } from '../../stages/contract.ts';
+import type { Outside } from '../../stages/contract.ts';
+import { type Answers, answering, memoOf } from './outside.ts';
 import { processPort } from './process-port.ts';
 import type { FromWorker, NodeJob, ToWorker } from './protocol.ts';
-import type { Memo } from './rows/map.ts';
+import type { Found } from './row-memo.ts';
 import { transferable } from './rows/pieces.ts';
 import type { Sink } from './whole.ts';
 import { NodeWork } from './work.ts';
@@ -54,29 +54,40 @@ const capture = (stream: NodeJS.WriteStream): void => {
 capture(process.stdout);
 capture(process.stderr);
 
-/** Questions to the main thread, by node: answered in the order in which they were asked. */
-const asked = new Map<number, ((message: ToWorker) => void)[]>();
+type Answer = Extract<ToWorker, { readonly question: number }>;
+/** Questions to the main thread that are not answered yet. */
+const asked = new Map<number, (message: Answer) => void>();
+let questions = 0;
 
-const askMain = <M extends ToWorker>(message: Extract<FromWorker, { type: 'find' | 'keep' }>): Promise<M> =>
+const askMain = <T extends Answer['type']>(
+  _expects: T,
+  message: (question: number) => FromWorker,
+): Promise<Extract<Answer, { type: T }>> =>
   new Promise(resolve => {
-    const queue = asked.get(message.id) ?? [];
-    asked.set(message.id, queue);
-    queue.push(answer => resolve(answer as M));
-    post(message);
+    const question = ++questions;
+    asked.set(question, answer => resolve(answer as Extract<Answer, { type: T }>));
+    post(message(question));
   });
 
-const memoOf = (id: number, job: NodeJob): Memo | null => {
-  const { dear } = job;
-  if (dear === null) return null;
-  const keyOf = ({ fields }: Row) => digest(`${dear}\n${canonical(fields)}`);
-  return {
-    find: async rows => {
-      if (rows.length === 0) return [];
-      return (await askMain<Extract<ToWorker, { type: 'found' }>>({ type: 'find', id, keys: rows.map(keyOf) })).given;
-    },
-    keep: async (row, given) => void (await askMain({ type: 'keep', id, key: keyOf(row), given })),
-  };
+const answers: Answers = {
+  find: async keys => {
+    const { given } = await askMain('found', question => ({ type: 'find', question, keys }));
+    return given.map((g, i): Found => (g === true ? other(keys[i]!) : g));
+  },
+  keep: async (key, given) => void (await askMain('kept', question => ({ type: 'keep', question, key, given }))),
+  leave: key => post({ type: 'leave', key }),
 };
+
+const other = async (key: string): Promise<string | null> =>
+  (await askMain('answered', question => ({ type: 'wait', question, key }))).given;
+
+const outsideOf = (id: number): Outside => ({
+  answer: answering(answers),
+  count: more => post({ type: 'count', more }),
+  warn: line => post({ type: 'warn', id, line }),
+  // A worker whose build is given up is ended.
+  signal: new AbortController().signal,
+});
 
 const jobs = new Map<number, NodeJob>();
 
@@ -84,7 +95,7 @@ port.on('message', (message: ToWorker) => {
   switch (message.type) {
     case 'open':
       jobs.set(message.job.id, message.job);
-      open.set(message.job.id, new NodeWork(message.job));
+      open.set(message.job.id, new NodeWork(message.job, outsideOf(message.job.id)));
       return;
     case 'close':
       open.get(message.id)?.close();
@@ -92,8 +103,10 @@ port.on('message', (message: ToWorker) => {
       jobs.delete(message.id);
       return;
     case 'found':
+    case 'answered':
     case 'kept':
-      asked.get(message.id)?.shift()?.(message);
+      asked.get(message.question)?.(message);
+      asked.delete(message.question);
       return;
     case 'taken': {
       onTheWay -= message.pieces;
@@ -111,11 +124,12 @@ port.on('message', (message: ToWorker) => {
 const run = async (message: Extract<ToWorker, { type: 'task' | 'stream' }>): Promise<void> => {
   const { id } = message;
   const node = open.get(id)!;
+  const { dear } = jobs.get(id)!;
   current = id;
   try {
     const answer =
       message.type === 'task'
-        ? await node.task(message.task, sink(id), memoOf(id, jobs.get(id)!))
+        ? await node.task(message.task, sink(id), dear === null ? null : memoOf(answers, dear))
         : await node.stream(sink(id));
     post({ type: 'done', id, answer });
   } catch (error) {

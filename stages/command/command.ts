@@ -1,10 +1,10 @@
 /** Stage `command`: runs any program in a folder of its own, with a clean environment, and takes what it writes to `$OUT`. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { CommandOptions } from '../../schemas/types.ts';
 import { StageError, type WholeContext, type WholeStage } from '../contract.ts';
 import { cleanEnvironment, placeFiles } from '../surroundings.ts';
+import { giveBack, takeDesk } from './desk.ts';
 import { placeInputs } from './inputs.ts';
 import { takeResult } from './result.ts';
 import { runInShell } from './shell.ts';
@@ -12,37 +12,31 @@ import { runInShell } from './shell.ts';
 type Context = WholeContext<CommandOptions>;
 
 const run = async (context: Context): Promise<void> => {
-  const { options, signal, work } = context;
+  const { options, signal, scratch } = context;
   const files = context.files.files ?? [];
   if (options.files !== undefined && files.length === 0) {
     throw new StageError('empty-source', `no file matches ${[options.files].flat().join(', ')}`, {
       advice: 'globs are relative to the folder of the recipe; `**` crosses folders',
     });
   }
-  // What a killed build left here must not be found by this one.
-  for (const name of readdirSync(work)) rmSync(join(work, name), { recursive: true, force: true });
-  const root = mkdtempSync(join(work, 'run-'));
+  const desk = takeDesk(scratch);
   try {
-    const folder = placeFiles(join(root, 'files'), files);
-    const home = join(root, 'home');
-    mkdirSync(home);
-    const given = await placeInputs(join(root, 'in'), context.inputs, options.ids);
-    const out = options.output === 'files' ? context.folder('files') : join(root, 'out');
+    const folder = placeFiles(desk.files, files, desk);
+    const given = await placeInputs(desk, context.inputs, options.ids);
+    const out = options.output === 'files' ? desk.out : join(desk.out, 'result');
     const words = spoken(context);
     const status = await runInShell({
       argv: [...(context.tracer ?? []), ...argv(options.run)],
       folder,
-      env: { ...cleanEnvironment(home, options.env), ...gpusOf(context), ...given, OUT: out },
+      env: { ...cleanEnvironment(desk.home, options.env), ...gpusOf(context), ...given, OUT: out },
       signal,
       onText: words.hear,
     });
     if (signal.aborted) throw new StageError('interrupted', 'stopped');
     if (status !== 0) throw failed(status, words.last());
-    // On success the whole of `work` goes.
-    await takeResult(context, out, [out, root]);
-  } catch (error) {
-    rmSync(root, { recursive: true, force: true });
-    throw error;
+    await takeResult(context, out, desk.root);
+  } finally {
+    giveBack(scratch, desk);
   }
 };
 

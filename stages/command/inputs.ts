@@ -1,33 +1,49 @@
 /** What other nodes made, as folders that a command can read, and their names in its environment. */
-import { closeSync, constants, cpSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Input, RowsInput } from '../contract.ts';
+import { closeSync, constants, cpSync, openSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Input, RowsInput, TreeInput } from '../contract.ts';
+import { SMALL } from '../surroundings.ts';
+import type { Desk } from './desk.ts';
 
 /**
  * `IN_<name>` for each input, and `IN` where there is only one. Rows are a folder with `rows.jsonl`, metrics one with
  * `metrics.json`, a tree a copy of it; a model is read where it lies: it is too large to copy, and looked at again after the run.
  */
 export const placeInputs = async (
-  root: string,
+  desk: Desk,
   inputs: Readonly<Record<string, Input>>,
   ids: boolean,
 ): Promise<Record<string, string>> => {
   const env: Record<string, string> = {};
   for (const [name, input] of Object.entries(inputs)) {
-    const folder = input.type === 'model' ? input.folder : join(root, name);
+    const folder = input.type === 'model' ? input.folder : join(desk.in, name);
     if (input.type === 'tree') {
-      cpSync(input.folder, folder, { recursive: true, mode: constants.COPYFILE_FICLONE });
+      placeTree(desk, input, folder);
     } else if (input.type === 'rows') {
-      mkdirSync(folder, { recursive: true });
+      desk.folder(folder);
       await writeRows(input, join(folder, 'rows.jsonl'), ids);
     } else if (input.type === 'metrics') {
-      mkdirSync(folder, { recursive: true });
+      desk.folder(folder);
       writeFileSync(join(folder, 'metrics.json'), `${JSON.stringify(input.value)}\n`);
     }
     env[variable(name)] = folder;
   }
   const folders = Object.values(env);
   return folders.length === 1 ? { ...env, IN: folders[0]! } : env;
+};
+
+const placeTree = (desk: Desk, tree: TreeInput, folder: string): void => {
+  desk.folder(folder);
+  if (!tree.files) {
+    cpSync(tree.folder, folder, { recursive: true, mode: constants.COPYFILE_FICLONE });
+    return;
+  }
+  for (const file of tree.files()) {
+    const path = join(folder, file.name);
+    desk.folder(dirname(path));
+    if (file.size > SMALL) file.copyTo(path);
+    else desk.place(path, file.content(), 0o644);
+  }
 };
 
 /** `held-out` -> `IN_held_out` */

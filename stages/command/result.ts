@@ -9,10 +9,13 @@ import { isFields, type Named, naming } from './row.ts';
 
 type Context = WholeContext<CommandOptions>;
 
-/** `out` is what `$OUT` names; `own` are the folders that it may hold links into. */
-export const takeResult = async (context: Context, out: string, own: readonly string[]): Promise<void> => {
+/** `out` is what `$OUT` names; `own` is the folder that it may hold links into. */
+export const takeResult = async (context: Context, out: string, own: string): Promise<void> => {
   const { output } = context.options;
-  if (output === 'files') return checkFolder(out, own);
+  if (output === 'files') {
+    checkFolder(out, own);
+    return context.take('files', out);
+  }
   const found = statSync(out, { throwIfNoEntry: false });
   if (!found) throw nothing(`wrote nothing to $OUT`, `with output: ${output}, $OUT is a file to be written: … > $OUT`);
   if (!found.isFile())
@@ -28,7 +31,7 @@ const bad = (what: string, advice?: string): StageError =>
   new StageError('bad-output', `the command ${what}`, advice === undefined ? {} : { advice });
 
 /** The store takes plain files: a link is replaced by what it names. */
-const checkFolder = (out: string, own: readonly string[]): void => {
+const checkFolder = (out: string, own: string): void => {
   if (!statSync(out, { throwIfNoEntry: false })?.isDirectory()) {
     throw bad('removed the folder $OUT or put a file in its place', 'write files into it: … > $OUT/name');
   }
@@ -39,13 +42,13 @@ const checkFolder = (out: string, own: readonly string[]): void => {
   }
 };
 
-const replaceLink = (entry: Dirent, out: string, own: readonly string[]): void => {
+const replaceLink = (entry: Dirent, out: string, own: string): void => {
   const path = join(entry.parentPath, entry.name);
   const name = `$OUT/${relative(out, path).split(sep).join('/')}`;
   if (!entry.isSymbolicLink()) throw bad(`made ${name}, which is neither a file nor a folder`);
   if (!existsSync(path)) throw bad(`made ${name}, a link to something that is not there`);
   const target = realpathSync(path);
-  if (!own.some(folder => target.startsWith(`${realpathSync(folder)}${sep}`))) {
+  if (!target.startsWith(`${realpathSync(own)}${sep}`)) {
     throw bad(`made ${name}, a link out of its folder to ${target}`, 'copy what belongs to the result (cp -L)');
   }
   rmSync(path);

@@ -41,6 +41,10 @@ const WATCHER = `trap '' ${SIGNALS}; ( exec >/dev/null 2>&1; read x <&3; kill -T
 const INNER = `( ${SURVIVE}; /bin/sh; [ $? -le 128 ] || kill -KILL 0 )`;
 const OUTER = `trap '' ${SIGNALS}; { ${INNER} 2>&1 >&4 4>&- | cat >&2 3<&-; } 4>&1 | cat 3<&-`;
 
+/** No command can know what ends its output. */
+const SECRET = `${randomBytes(16).toString('hex')}.`;
+let tasks = 0;
+
 interface Task {
   readonly nonce: string;
   readonly command: Command;
@@ -95,7 +99,7 @@ class Shell {
     return new Promise(resolve => {
       const onAbort = () => this.#stop();
       this.#task = {
-        nonce: randomBytes(16).toString('hex'),
+        nonce: `${SECRET}${tasks++}.`,
         command,
         rest: { stdout: '', stderr: '' },
         ends: new Map(),

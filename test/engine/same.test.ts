@@ -1,6 +1,7 @@
 /** The same inputs give the same keys and bytes, wherever, however and with however many workers they are built. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { forgetful } from '../../src/engine/outside.ts';
 import { emitter } from '../../src/engine/rows/emitter.ts';
 import type { MapAnswer, MapTask } from '../../src/engine/rows/tasks.ts';
 import { loadRecipe } from '../../src/load/recipe.ts';
@@ -75,7 +76,7 @@ const naive = async <O, S>(
       return key === null || (!seen.has(key) && seen.add(key));
     });
   }
-  const state = (await stage.setup?.({ options, files: {}, inputs: {} })) as S;
+  const state = (await stage.setup?.({ options, files: {}, inputs: {} }, forgetful)) as S;
   const { emit, out, next } = emitter();
   const groups: Row[][] = [];
   for (const r of rows) {
@@ -217,6 +218,7 @@ test('a stage may wait for some rows and answer at once for others', async () =>
     metrics: {},
     rows: {},
     outputFolders: {},
+    scratch: '',
     work: '',
     tracer: [],
     threads: 1,

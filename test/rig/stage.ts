@@ -1,6 +1,7 @@
 /** Runs one row or group stage on rows held in memory, as the engine's worker would: for unit tests of stages. */
+import { forgetful } from '../../src/engine/outside.ts';
 import { emitter } from '../../src/engine/rows/emitter.ts';
-import type { Fields, GroupStage, ModelInput, Row, RowsStage } from '../../stages/contract.ts';
+import type { Fields, GroupStage, ModelInput, Outside, Row, RowsStage } from '../../stages/contract.ts';
 
 export const row = (id: string, fields: Fields, parent: string | null = null): Row => ({ id, parent, fields });
 
@@ -9,8 +10,9 @@ export const runStage = async <O, S>(
   rows: readonly Row[],
   options: O,
   inputs: Readonly<Record<string, ModelInput>> = {},
+  outside: Outside = forgetful,
 ) => {
-  const state = (await stage.setup?.({ options, files: {}, inputs })) as S;
+  const state = (await stage.setup?.({ options, files: {}, inputs }, outside)) as S;
   const { emit, out, next } = emitter();
   if (stage.kind === 'rows') {
     for (const r of rows) {

@@ -1,5 +1,5 @@
 /** Runs a whole-input stage on rows held in memory, as the engine would: for unit tests of stages. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Fields, Input, InputFile, Row, RowsInput, WholeStage } from '../../stages/contract.ts';
@@ -65,10 +65,12 @@ export const runWhole = async (
       mkdirSync(path, { recursive: true });
       return path;
     },
+    take: (output, from) => renameSync(from, join(folder, 'outputs', output)),
     metrics: (output, value) => {
       metrics[output] = value;
     },
     contentId: () => `row-${unnamed++}`,
+    scratch: join(folder, 'scratch'),
     work,
     signal: signal ?? new AbortController().signal,
     threads: 2,

@@ -36,6 +36,7 @@ export const runWhole = async <O>(
       },
     }),
     folder: () => '',
+    take: () => {},
     metrics: () => {},
     contentId: (fields: Fields) => {
       const id = digest(canonical(fields)).slice(0, 20);
@@ -43,6 +44,7 @@ export const runWhole = async <O>(
       seen.set(id, n);
       return n === 1 ? id : `${id}~${n}`;
     },
+    scratch: '',
     work: '',
     signal: given.signal ?? new AbortController().signal,
     threads: 1,

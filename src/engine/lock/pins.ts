@@ -11,9 +11,9 @@ export type Pins = LockEntry['pins'];
 
 type FilesByOption = Readonly<Record<string, readonly InputFile[]>>;
 
-/** Whether running the node again could give something else: a training, or a source that gets its data from elsewhere. */
+/** Whether running the node again could give something else: a training, or what gets its data, or its answers, from elsewhere. */
 export const pinsResult = (node: GraphNode): boolean =>
-  node.section === 'trainer' || (node.section === 'sources' && node.files.length === 0);
+  node.section === 'trainer' || node.elsewhere === true || (node.section === 'sources' && node.files.length === 0);
 
 /** Paths of all files whose content the node's key holds: those of its options, and of its user's code. */
 export const pathsOf = (node: GraphNode, files: FilesByOption): string[] => [

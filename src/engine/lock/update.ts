@@ -87,7 +87,9 @@ const entryOf = (
   held: (path: string) => boolean,
 ): LockEntry | null => {
   const inputs = inputPins(node, files, held);
-  const key = pinsResult(node) ? (result?.key ?? before.find(e => e.key !== null)?.key ?? null) : null;
+  // What the next build tries again is not final yet.
+  const isOpen = (result?.record.tallies.again ?? 0) > 0;
+  const key = pinsResult(node) && !isOpen ? (result?.key ?? before.find(e => e.key !== null)?.key ?? null) : null;
   const old = before.find(e => e.key === key);
   const kept: Pins = Object.fromEntries(Object.entries(old?.pins ?? {}).filter(([p]) => isOfResult(p)));
   // The time of another run with the same result is no news.

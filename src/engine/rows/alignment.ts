@@ -59,11 +59,11 @@ export const encodeAlignment = ({ streams, tallies, files, repeated, parts }: Al
     out.write(p.name, at, 32, 'hex');
     at += 32;
   }
+  const values = new Uint32Array(n);
   const column = (value: (p: Part) => number) => {
-    for (const p of parts) {
-      out.writeUInt32LE(value(p), at);
-      at += 4;
-    }
+    for (let i = 0; i < n; i++) values[i] = value(parts[i]!);
+    out.set(new Uint8Array(values.buffer), at);
+    at += n * 4;
   };
   for (const name of COLUMNS) column(p => p[name]);
   column(p => p.codes.length);
@@ -102,8 +102,9 @@ export const decodeAlignment = (bytes: Buffer): Alignment => {
   const names = bytes.toString('hex', at, at + n * 32);
   at += n * 32;
   const column = (): Uint32Array => {
-    const values = new Uint32Array(n);
-    for (let i = 0; i < n; i++) values[i] = bytes.readUInt32LE(at + i * 4);
+    // Little-endian, as all machines are that run Node.
+    const values = new Uint32Array(new Uint8Array(bytes.subarray(at, at + n * 4)).buffer);
+    if (values.length !== n) throw new Error('an alignment that is not whole');
     at += n * 4;
     return values;
   };

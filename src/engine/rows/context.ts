@@ -4,6 +4,8 @@ import type { Manifest } from '../../../cache/dataset.ts';
 import type { Store } from '../../../cache/store.ts';
 import type { Pool, Told } from '../pool.ts';
 import type { NodeJob, ToWorker } from '../protocol.ts';
+import type { RowMemo } from '../row-memo.ts';
+import { taskMemo } from '../task-memo.ts';
 import type { Alignment, Part } from './alignment.ts';
 import type { Base } from './base.ts';
 import { inOrder } from './in-order.ts';
@@ -11,10 +13,20 @@ import type { DatasetWriter, Piece } from './pieces.ts';
 import type { Goal, Segment } from './segments.ts';
 import type { Task } from './tasks.ts';
 
+/** Who does the tasks: the pool, or this thread. */
+export interface Workers {
+  /** Tasks at a time. */
+  readonly size: number;
+  /** Rows that are enough for a task, where few are. */
+  readonly taskRows?: number;
+  run: Pool['run'];
+}
+
 export interface RowsContext {
   readonly job: NodeJob;
   readonly store: Store;
-  readonly pool: Pool;
+  readonly pool: Workers;
+  readonly memo: RowMemo;
   /** Names what may be kept of chunks for runs to come: a digest of stage, version, options and other inputs. */
   readonly print: string;
   readonly base: Base | null;
@@ -23,6 +35,8 @@ export interface RowsContext {
   readonly streams: readonly string[];
   readonly writers: readonly DatasetWriter[];
   told(message: Told, reply: (message: ToWorker) => void): void;
+  /** So many rows are going to be worked on. */
+  expect?(rows: number): void;
   progress(done: number, total: number | null, unit: string, note?: string): void;
 }
 
@@ -40,8 +54,8 @@ const TASK_ROWS = 2048;
 /** And no more of their text than this, since what a task gives is held until it ends. */
 const TASK_BYTES = 8 << 20;
 
-export const goalFor = (pool: Pool, rows: number): Goal => ({
-  rows: Math.max(1, Math.min(TASK_ROWS, Math.ceil(rows / pool.size))),
+export const goalFor = ({ size, taskRows = TASK_ROWS }: Workers, rows: number): Goal => ({
+  rows: Math.max(1, Math.min(taskRows, Math.ceil(rows / size))),
   bytes: TASK_BYTES,
 });
 
@@ -54,10 +68,16 @@ export const ask = async <A>(
   task: Task,
 ): Promise<{ answer: A; pieces: [string, readonly Piece[]][] }> => {
   const pieces: [string, readonly Piece[]][] = [];
-  const answer = await c.pool.run(c.job, { type: 'task', id: c.job.id, task }, (m, reply) =>
-    m.type === 'pieces' ? void pieces.push([m.output, m.pieces]) : c.told(m, reply),
-  );
-  return { answer: answer as A, pieces };
+  const memo = taskMemo(c.memo);
+  try {
+    const answer = await c.pool.run(c.job, { type: 'task', id: c.job.id, task }, (m, reply) => {
+      if (m.type === 'pieces') pieces.push([m.output, m.pieces]);
+      else if (!memo.hear(m, reply)) c.told(m, reply);
+    });
+    return { answer: answer as A, pieces };
+  } finally {
+    memo.end();
+  }
 };
 
 /**
@@ -80,6 +100,7 @@ export const stitch = async <A>(
   const out: Part[] = [];
   const works = all.filter(s => s.do === 'work');
   const total = works.reduce((n, s) => n + rows(s), 0);
+  c.expect?.(total);
   let done = 0;
   let at = 0;
   const copyUpToWork = (): void => {

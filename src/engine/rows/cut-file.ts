@@ -5,6 +5,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { hasher } from '../../../cache/digest.ts';
 import { STRETCH } from '../../../cache/grain.ts';
+import type { InputFile } from '../../../stages/contract.ts';
 import type { CutAnswer } from './tasks.ts';
 
 const { least: LEAST, one: ONE, most: MOST } = STRETCH;
@@ -81,6 +82,30 @@ export const cutFile = (path: string): CutAnswer['stretches'] => {
     }
     if (offset > start) finish(offset);
     return out;
+  } finally {
+    closeSync(fd);
+  }
+};
+
+/** Parts that a stage cuts a file into, named by their bytes and by what else their rows depend on. */
+export const namedParts = (
+  file: InputFile,
+  parts: readonly { readonly start: number; readonly end: number; readonly of: string }[],
+): CutAnswer['stretches'] => {
+  const fd = openSync(file.path, 'r');
+  try {
+    const buffer = Buffer.allocUnsafe(READ);
+    return parts.map(({ start, end, of }) => {
+      const hash = hasher();
+      hash.update(Buffer.from(`${file.name}\n${of}\n`));
+      for (let at = start; at < end; ) {
+        const n = readSync(fd, buffer, 0, Math.min(READ, end - at), at);
+        if (n === 0) break;
+        hash.update(buffer.subarray(0, n));
+        at += n;
+      }
+      return { start, end, digest: hash.digest() };
+    });
   } finally {
     closeSync(fd);
   }

@@ -4,6 +4,7 @@ import { blake3 } from '@napi-rs/blake-hash';
 import type { IndexStage } from '../../../stages/contract.ts';
 import { HashTable, Repeats } from '../hash-table.ts';
 import { Forest } from './forest.ts';
+import { words } from './words.ts';
 
 export interface Sketched {
   readonly rows: number;
@@ -139,7 +140,7 @@ export const dealBySimilarity = async (
   options: unknown,
   pairs: Pairs,
 ): Promise<Uint8Array[]> => {
-  const { bands, bytes } = stage.shape(options);
+  const { bands } = stage.shape(options);
   /** Columns of a chunk: ranks (2 words), hashes (2 words), then one word a band. */
   const all = chunks.map(c => words(c.hot));
   const starts: number[] = [];
@@ -166,6 +167,7 @@ export const dealBySimilarity = async (
       if (cold.size > 4096) cold.clear();
       cold.set(chunk, (held = chunks[chunk]!.cold()));
     }
+    const bytes = held.length / chunks[chunk]!.rows;
     const at = (row - starts[chunk]!) * bytes;
     return held.subarray(at, at + bytes);
   };
@@ -257,9 +259,3 @@ const chunkOf = (starts: readonly number[], row: number): number => {
   }
   return low;
 };
-
-/** The bytes as 32-bit words (little-endian, as all machines are that run Node). */
-const words = (bytes: Uint8Array): Uint32Array =>
-  bytes.byteOffset % 4 === 0
-    ? new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
-    : new Uint32Array(new Uint8Array(bytes).buffer);

@@ -4,7 +4,7 @@ import type { Emit, Fields, Lineage, Row } from '../../../stages/contract.ts';
 
 export interface Emitted {
   readonly rows: { row: Row; at: Lineage | null }[];
-  readonly rejects: { row: Row; reason: string; transient: boolean }[];
+  readonly rejects: { row: Row; reason: string; transient: boolean; at: Lineage | null }[];
   readonly dropped: { row: Row; reason: string }[];
 }
 
@@ -23,8 +23,8 @@ export const emitter = (): { emit: Emit; out: Emitted; next(): void } => {
       out.rows.push({ row: { id: n === 1 ? base : `${base}~${n}`, parent, fields }, at: at ?? null });
     },
     // Braces: a stage that says `return emit.drop(…)` must not return the array's length.
-    reject: (row, reason, transient = false) => {
-      out.rejects.push({ row, reason, transient });
+    reject: (row, reason, transient = false, at) => {
+      out.rejects.push({ row, reason, transient, at: at ?? null });
     },
     drop: (row, reason) => {
       out.dropped.push({ row, reason });

@@ -1,9 +1,9 @@
 /** Runs a stage of kind rows or group over chunks, and takes over what an earlier run gave for units that are the same. */
 import type { BlobLocation, BlobReader } from '../../../cache/blob.ts';
 import { decodeRow } from '../../../cache/dataset.ts';
-import { canonical } from '../../../cache/digest.ts';
 import type { Emit, Fields, GroupStage, Lineage, Row, RowsStage } from '../../../stages/contract.ts';
 import type { Redact } from '../../redact.ts';
+import type { Found } from '../row-memo.ts';
 import { CodeWriter, eachUnit } from './alignment.ts';
 import { type Emitted, emitter } from './emitter.ts';
 import { OldLines } from './old-lines.ts';
@@ -20,13 +20,18 @@ export interface Mapping {
   /** Keeps what a dear stage gave for a row; null for all others. */
   readonly memo: Memo | null;
   send(output: string, pieces: readonly Piece[]): Promise<void>;
+  /** The stage is known to wait for each row. */
+  readonly waits?: boolean;
+  /** Called for each unit that the stage has answered. */
+  readonly finished?: (() => void) | undefined;
 }
 
 /** What a dear stage gave before. */
 export interface Memo {
-  /** For each row, what was given for it, or null. */
-  find(rows: readonly Row[]): Promise<readonly (string | null)[]>;
+  /** For each row, what was given for it; see `RowMemo.find`. */
+  find(rows: readonly Row[]): Promise<readonly Found[]>;
   keep(row: Row, given: string): Promise<void>;
+  leave(row: Row): void;
 }
 
 /** Where an earlier run's rows for a unit are. */
@@ -60,7 +65,7 @@ export const map = async (task: MapTask, with_: Mapping): Promise<MapAnswer> => 
   };
   const shared = emitter();
   /** Whether the stage has been seen to return a promise. */
-  let waits = false;
+  let waits = with_.waits === true;
   const cache = new Map<BlobLocation, Unit[]>();
   const read = (chunk: BlobLocation): Unit[] => {
     let units = cache.get(chunk);
@@ -91,14 +96,17 @@ export const map = async (task: MapTask, with_: Mapping): Promise<MapAnswer> => 
       for (const { row, at } of out.rows) {
         makers[KEEP]!.add(row, at);
         if (stage.kind === 'rows' && stage.tally) addUp(tallies, stage.tally(row, options));
+        if (at?.spent) addUp(tallies, at.spent);
       }
-      for (const { row, reason, transient } of out.rejects) {
+      for (const { row, reason, transient, at } of out.rejects) {
         const fields: Fields = {
           reason: with_.redact(reason),
           ...(transient ? { transient } : {}),
           row: row.fields,
         };
-        makers[REJECTS]!.add({ ...row, fields }, null);
+        // Answers kept before rejects had a lineage have none.
+        makers[REJECTS]!.add({ ...row, fields }, at ?? null);
+        if (at?.spent) addUp(tallies, at.spent);
       }
       for (const { row, reason } of out.dropped)
         makers[DROPPED]!.add({ ...row, fields: { reason: with_.redact(reason), row: row.fields } }, null);
@@ -111,6 +119,7 @@ export const map = async (task: MapTask, with_: Mapping): Promise<MapAnswer> => 
         for (let k = 0; k < n; k++) {
           const { id, line, lineage } = lines!.get(stream, starts[stream]! + k);
           makers[stream]!.addLine(id, line, lineage);
+          if (lineage.includes('"spent":')) addUp(tallies, (JSON.parse(lineage) as Lineage).spent ?? {});
           if (stream === KEEP && stage.kind === 'rows' && stage.tally)
             addUp(tallies, stage.tally(decodeRow(line), options));
           held++;
@@ -122,29 +131,33 @@ export const map = async (task: MapTask, with_: Mapping): Promise<MapAnswer> => 
       ? await with_.memo.find(found.units.filter(u => !known?.has(u.text)).map(u => u.rows[0]!))
       : null;
     let asked = 0;
-    /** Of a dear stage, rows with these fields that are being asked for: equal ones are asked for once. */
-    const under = new Map<string, { readonly row: Row; readonly out: Promise<Emitted> }>();
     /** What has been begun and may still wait, in order: a unit taken over, or one that the stage works on. */
     let begun: (Known | Promise<Emitted> | Emitted)[] = [];
+    const ask = (unit: Unit): Promise<Emitted> => {
+      computed += unit.rows.length;
+      return call(unit, with_);
+    };
+    /** An equal row is being asked for, perhaps in another chunk. */
+    const afterAnother = async (other: Promise<string | null>, unit: Unit): Promise<Emitted> => {
+      for (let found: Found = other; ; [found] = (await with_.memo!.find(unit.rows)) as [Found]) {
+        const given = await found;
+        if (given === null && found !== null) continue;
+        return (given === null ? null : recall(given, unit.rows[0]!)) ?? ask(unit);
+      }
+    };
     for (const unit of found.units) {
       const same = known?.get(unit.text);
       if (same) {
         if (begun.length > 0) begun.push(same);
         else takeOver(same);
       } else if (remembered || waits) {
-        const row = unit.rows[0]!;
-        const given = remembered ? recall(remembered[asked++]!, row) : null;
-        const fields = remembered && given === null ? canonical(row.fields) : '';
-        const first = under.get(fields);
+        const found = remembered ? remembered[asked++]! : null;
+        const given = typeof found === 'string' ? recall(found, unit.rows[0]!) : null;
         if (given) begun.push(given);
-        else if (first)
-          begun.push(first.out.then(out => recall(JSON.stringify({ of: first.row, out }), row) ?? call(unit, with_)));
         else {
-          computed += unit.rows.length;
-          const out = call(unit, with_);
+          const out = found instanceof Promise ? afterAnother(found, unit) : ask(unit);
           // Whoever waits for it hears of its failure; until then nobody may.
           out.catch(() => {});
-          if (remembered) under.set(fields, { row, out });
           begun.push(out);
         }
       } else {
@@ -156,6 +169,7 @@ export const map = async (task: MapTask, with_: Mapping): Promise<MapAnswer> => 
           await wait;
           waits = true;
         }
+        with_.finished?.();
         emit(shared.out);
         shared.out.rows.length = 0;
         shared.out.rejects.length = 0;
@@ -163,9 +177,15 @@ export const map = async (task: MapTask, with_: Mapping): Promise<MapAnswer> => 
       }
       if (held >= HELD && begun.length === 0) await send(false);
     }
-    for (const one of begun) {
-      if ('counts' in one) takeOver(one);
-      else emit(await one);
+    try {
+      for (const one of begun) {
+        if ('counts' in one) takeOver(one);
+        else emit(await one);
+      }
+    } catch (error) {
+      // What has been asked for is paid for: it is waited for, and kept.
+      await Promise.allSettled(begun);
+      throw error;
     }
     begun = [];
     await send(false);
@@ -192,15 +212,24 @@ const apply = (
 /** Calls a stage that waits: with an emitter of its own, so that the order holds. */
 const call = async (unit: Unit, with_: Mapping): Promise<Emitted> => {
   const { emit, out } = emitter();
-  await apply(with_.stage, unit, emit, with_);
-  if (with_.memo && !out.rejects.some(r => r.transient))
-    await with_.memo.keep(unit.rows[0]!, JSON.stringify({ of: unit.rows[0]!, out }));
+  const { memo, finished } = with_;
+  const row = unit.rows[0]!;
+  let kept = false;
+  try {
+    await apply(with_.stage, unit, emit, with_);
+    if (memo && !out.rejects.some(r => r.transient)) {
+      await memo.keep(row, JSON.stringify({ of: row, out }));
+      kept = true;
+    }
+  } finally {
+    if (!kept) memo?.leave(row);
+  }
+  finished?.();
   return out;
 };
 
 /** What was given for a row with the same fields, as if it had been given for `row`; null if it cannot be. */
-const recall = (given: string | null, row: Row): Emitted | null => {
-  if (given === null) return null;
+const recall = (given: string, row: Row): Emitted | null => {
   const { of, out } = JSON.parse(given) as { of: Row; out: Emitted };
   if (of.id === row.id && of.parent === row.parent) return out;
   let fits = true;
@@ -215,7 +244,7 @@ const recall = (given: string | null, row: Row): Emitted | null => {
     at?.from ? { ...at, from: at.from.map(id => (id === of.id ? row.id : id)) } : at;
   const renamedOut: Emitted = {
     rows: out.rows.map(e => ({ at: placed(e.at), row: renamed(e.row) })),
-    rejects: out.rejects.map(e => ({ ...e, row: renamed(e.row) })),
+    rejects: out.rejects.map(e => ({ ...e, at: placed(e.at), row: renamed(e.row) })),
     dropped: out.dropped.map(e => ({ ...e, row: renamed(e.row) })),
   };
   return fits ? renamedOut : null;

@@ -12,8 +12,10 @@ import { ChunkLog } from './chunk-log.ts';
 import { ask, counts, goalFor, logPath, partsOf, type Ran, type RowsContext, stitch } from './context.ts';
 import { dealByGroup, dealByKey, dealBySimilarity, type Pairs, type Sketched } from './deal.ts';
 import { inOrder } from './in-order.ts';
+import { narrow } from './narrow.ts';
 import { ONE, segments } from './segments.ts';
 import type { SketchAnswer } from './tasks.ts';
+import { bandWords, groupWords, keyWords } from './words.ts';
 
 export const runDeal = async (
   c: RowsContext,
@@ -50,14 +52,16 @@ const dealAll = async (
 ): Promise<Ran> => {
   const { chunks } = input;
   const { options } = c.job;
-  const { sketched, computed, close } = await sketchAll(c, stage.kind === 'index', input);
+  const sketches = await sketchAll(c, stage.kind === 'index', input);
+  const { sketched, computed, close } = sketches;
   try {
-    const deals =
+    const rule = (some: readonly Sketched[], all: boolean): Promise<Uint8Array[]> =>
       stage.kind === 'keyed'
-        ? await dealByKey(sketched)
+        ? dealByKey(some)
         : stage.kind === 'partition'
-          ? await dealByGroup(sketched, stage.seed(options), shares)
-          : await withPairs(c, pairs => dealBySimilarity(sketched, stage, options, pairs));
+          ? dealByGroup(some, stage.seed(options), shares)
+          : withPairs(c, all, pairs => dealBySimilarity(some, stage, options, pairs));
+    const deals = (await dealFew(c, stage, input, sketches, rule)) ?? (await rule(sketched, true));
     const codes = deals.map(deal => codesOf(deal, c.streams.length));
     const now = partsOf(input);
     const old = c.base && { parts: c.base.alignment.parts, index: c.base.index };
@@ -89,10 +93,45 @@ const dealAll = async (
   }
 };
 
+type Rule = (chunks: readonly Sketched[], all: boolean) => Promise<Uint8Array[]>;
+
+/** As the base dealt them, but for those that a change can reach; null where these are many. */
+const dealFew = async (
+  c: RowsContext,
+  stage: KeyedStage | PartitionStage | IndexStage,
+  input: Manifest,
+  { sketched, sketchOf }: Pick<Awaited<ReturnType<typeof sketchAll>>, 'sketched' | 'sketchOf'>,
+  rule: Rule,
+): Promise<Uint8Array[] | null> => {
+  if (!c.base || c.fresh || c.streams.length > MANY) return null;
+  const { parts } = c.base.alignment;
+  const words =
+    stage.kind === 'keyed'
+      ? keyWords
+      : stage.kind === 'partition'
+        ? groupWords()
+        : bandWords(stage.shape(c.job.options).bands);
+  const old = { parts, index: c.base.index };
+  const few = narrow({ now: partsOf(input), old, sketched, words, sketchOf, rowsOf: part => parts[part]!.units });
+  if (!few) return null;
+  const [anew] = await rule([words.gather(sketched, few.rows)], false);
+  let at = 0;
+  return few.rows.map((rows, i) => {
+    const part = few.from[i]!;
+    if (rows.length === 0 && part !== -1) return parts[part]!.codes;
+    const deal = part === -1 ? new Uint8Array(sketched[i]!.rows) : new Uint8Array(parts[part]!.codes);
+    for (const row of rows) deal[row] = anew![at++]!;
+    return deal;
+  });
+};
+
 const PAIRS = '0'.repeat(64);
 
-/** Pairs of sketches, compared once: three words each, of which the last says whether they are similar. */
-const withPairs = async <T>(c: RowsContext, use: (pairs: Pairs) => Promise<T>): Promise<T> => {
+/**
+ * Pairs of sketches, compared once: three words each, of which the last says whether they are similar. `all`: all rows are looked
+ * at, so that pairs which nobody asks for are of no more use.
+ */
+const withPairs = async <T>(c: RowsContext, all: boolean, use: (pairs: Pairs) => Promise<T>): Promise<T> => {
   const log = new ChunkLog(logPath(c, 'pairs'), true, c.fresh);
   try {
     const kept = log.get(PAIRS) ?? new Uint8Array(0);
@@ -100,14 +139,16 @@ const withPairs = async <T>(c: RowsContext, use: (pairs: Pairs) => Promise<T>): 
     const view = new DataView(kept.buffer, kept.byteOffset, kept.length);
     for (let at = 0; at + 12 <= kept.length; at += 12)
       known.getOrSetHash(view.getUint32(at, true), view.getUint32(at + 4, true), 0, 0, view.getUint32(at + 8, true));
-    /** Those that this run asked for: what nobody asks for any more is dropped. */
-    const asked: number[] = [];
+    /** Those that are to be kept. */
+    const asked: number[] = all
+      ? []
+      : [...new Uint32Array(new Uint8Array(kept).buffer, 0, Math.floor(kept.length / 12) * 3)];
     let fresh = 0;
     const result = await use({
       get: (a, b) => {
         const value = known.get(a, b, 0, 0);
         if (value === -1) return null;
-        asked.push(a, b, value);
+        if (all) asked.push(a, b, value);
         return value === 1;
       },
       set: (a, b, similar) => {
@@ -165,6 +206,7 @@ export const sketchAll = async (
     for (const s of segments(now, old, () => true, ONE))
       if (s.do === 'work') for (let i = s.from; i < s.to; i++) near.set(i, s.old);
     const work = toSketch(now, found, near, goalFor(c.pool, input.rows).rows);
+    c.expect?.(work.reduce((n, { at }) => n + at.reduce((rows, i) => rows + now[i]!.rows, 0), 0));
     let computed = 0;
     await inOrder(
       work.map(({ at, near: beforeThem }) => async () => {

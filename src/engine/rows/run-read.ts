@@ -1,7 +1,7 @@
 /**
  * Sources of kind read: files are read one by one, long ones of lines in stretches; only what changed is read again.
  *
- *   cut      files of lines into stretches, by their bytes
+ *   cut      files of lines into stretches, by their bytes; others into parts, where the stage knows of any
  *   scan     changed stretches: a hash of each line, and of its id
  *   number   ids that come again (in all files, in order): `~2`, `~3` …; a key that does is an error
  *   read     stretches that changed, or whose numbers did, into rows
@@ -162,13 +162,22 @@ const cutAll = async (c: RowsContext, stage: ReadStage, files: readonly InputFil
   };
   const out: Stretch[][] = [];
   const cuts = files.map((file, i) => async (): Promise<Stretch[]> => {
-    if (!stage.byLine(file, options)) return [whole(file, i)];
+    const byLine = stage.byLine(file, options);
+    if (!byLine && !stage.hasParts?.(file, options)) return [whole(file, i)];
     let cut: CutAnswer;
     try {
-      cut = (await ask<CutAnswer>(c, { do: 'cut', file })).answer;
+      cut = (await ask<CutAnswer>(c, { do: 'cut', file, byLine })).answer;
     } catch {
       // Why it cannot be read, reading it will say.
       return [{ ...whole(file, i), givesIds: true }];
+    }
+    if (!byLine && cut.stretches.length === 0) return [whole(file, i)];
+    if (!byLine) {
+      const givesIds = stage.givesIds(file, options);
+      return cut.stretches.map(s => ({
+        ...{ name: s.digest, rows: 1, bytes: s.end - s.start, end: 0 },
+        ...{ file: i, start: s.start, end_: s.end, byLine, givesIds },
+      }));
     }
     return cut.stretches.map(s => ({
       // The beginning of a file may hold a byte-order mark, which is read otherwise there than elsewhere.

@@ -105,13 +105,15 @@ export interface FoldAnswer {
   readonly parts: readonly unknown[];
 }
 
-/** Where to cut a file into stretches of whole lines. */
+/** Where to cut a file into stretches: of whole lines, or as the stage says. */
 export interface CutTask {
   readonly do: 'cut';
   readonly file: InputFile;
+  readonly byLine: boolean;
 }
 
 export interface CutAnswer {
+  /** None for a file that is read whole. */
   readonly stretches: readonly {
     readonly start: number;
     readonly end: number;
