@@ -18,6 +18,7 @@ import { redactor } from '../views/redact.ts';
 import { openView } from '../views/view.ts';
 import { agreement, askAfter } from './agree.ts';
 import { onInterrupt } from './interrupt.ts';
+import { refreshedNodes } from './refresh.ts';
 
 export interface Begun {
   readonly jobs: number;
@@ -45,9 +46,10 @@ const buildOnce = async (
     const force = new Set(namedNodes(engine.graph, flags.force).map(n => n.name));
     const outside = [...force].filter(name => !nodes.some(n => n.name === name));
     if (outside.length > 0) throw usage(`--force ${outside.join(', ')}: not among the nodes that this build is for`);
+    const refresh = refreshedNodes(engine.graph, nodes, flags.refresh);
     sweep(engine.store.folder);
     const looks = lookAhead(engine, nodes);
-    const lock = await openLock(engine, nodes, force, flags);
+    const lock = await openLock(engine, nodes, { force, refresh }, flags);
     if (nodes.some(n => n.resources)) {
       const { throwIfNotEnough } = await import('../engine/enough.ts');
       await throwIfNotEnough(engine, nodes, { jobs, env });
@@ -78,6 +80,7 @@ const buildOnce = async (
         env,
         keepGoing: flags['keep-going'],
         force,
+        refresh,
         ...(trace ? { trace } : {}),
         signal: stop.signal,
         emit: event => {
@@ -122,7 +125,7 @@ const KEPT: ReadonlySet<string> = new Set(['build', 'warn', 'done', 'summary']);
 const openLock = async (
   engine: Engine,
   nodes: readonly GraphNode[],
-  force: ReadonlySet<string>,
+  { force, refresh }: { readonly force: ReadonlySet<string>; readonly refresh: ReadonlySet<string> },
   flags: Flags,
 ): Promise<BuildLock> => {
   const { locked, profile: profiles, set } = flags;
@@ -133,6 +136,7 @@ const openLock = async (
     const { pinsResult } = await import('../engine/lock/pins.ts');
     const forced = nodes.find(n => force.has(n.name) && pinsResult(n));
     if (forced) throw usage(`--locked and --force ${forced.name}: its result is pinned`);
+    for (const name of refresh) throw usage(`--locked and --refresh ${name}: its result is pinned`);
     const failures = await drift(engine, nodes, file, profiles);
     if (failures.length > 0) throw new FailureError(failures);
   }

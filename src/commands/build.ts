@@ -16,7 +16,7 @@ export const run = async (call: Call): Promise<ExitCode> => {
   const jobs = wholeNumber('jobs', flags.jobs, availableParallelism());
   const asked = Object.fromEntries(Object.entries(flags).filter(([name]) => !SHOWN.some(s => s === name)));
   const question = questionOf({ recipe: flags.recipe, flags: { ...asked, names: call.names }, env });
-  const answer = flags.force.length === 0 ? answerTo(question) : null;
+  const answer = flags.force.length + flags.refresh.length === 0 ? answerTo(question) : null;
   // All else is loaded only by a build that has something to find out.
   if (!answer) return (await import('./build-nodes.ts')).buildNodes(call, { jobs, begun, question });
   const mode = flags.json ? 'json' : flags.plain ? 'plain' : 'auto';

@@ -1,10 +1,12 @@
 /** `finetune cache`: what the store holds, and why; making room in it; whether it is sound; names for what is to stay. */
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
 import { Records } from '../../cache/records.ts';
 import type { Store } from '../../cache/store.ts';
 import { type Call, type ExitCode, usage } from '../command.ts';
 import { openStore } from '../engine/engine.ts';
 import { findProject, type Project } from '../engine/project.ts';
+import { fail } from '../failure.ts';
 import { didYouMean } from '../load/suggest.ts';
 
 /** What every action of it works on. */
@@ -36,6 +38,12 @@ export const run = async (call: Call): Promise<ExitCode> => {
   if (names.length > 0 && !NAMED.has(name!)) throw usage(`cache ${name} takes no names`);
   const act = await load();
   const project = findProject(resolve(call.flags.recipe), call.env);
+  if (!existsSync(project.store))
+    return fail(
+      'not-built',
+      `there is no store yet: ${relative(process.cwd(), project.store)} comes with the first build`,
+      { advice: 'finetune build' },
+    );
   const store = openStore(project);
   try {
     return await act({ ...call, names, project, store, records: new Records(store.db) });

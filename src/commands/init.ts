@@ -20,15 +20,18 @@ export const run = async ({ names, flags }: Call): Promise<ExitCode> => {
       ),
     );
   }
-  for (const [name, text] of Object.entries(files)) {
+  const written = Object.entries(files);
+  // Trained adapters are copied there; the store ignores itself.
+  if (!existsSync(join(folder, '.gitignore'))) written.push(['.gitignore', '/out/\n']);
+  for (const [name, text] of written) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), text);
   }
   const shown = relative(process.cwd(), folder);
-  if (flags.json) printJson({ type: 'init', folder, files: Object.keys(files) });
+  if (flags.json) printJson({ type: 'init', folder, files: written.map(([name]) => name) });
   else
     print(
-      `wrote ${Object.keys(files).join(', ')}${shown ? ` in ${shown}` : ''}\nnext: put your own pages into docs/, then\n  ${shown ? `cd ${shown} && ` : ''}npx finetune build`,
+      `wrote ${written.map(([name]) => name).join(', ')}${shown ? ` in ${shown}` : ''}\nnext: put your own pages into docs/, then\n  ${shown ? `cd ${shown} && ` : ''}npx finetune build`,
     );
   return 0;
 };

@@ -24,7 +24,7 @@ export const run = async ({ flags, names, env }: Call): Promise<ExitCode> => {
         files ? [{ node, files, result: p && record ? { key: p.key, record } : null }] : [],
       ),
     );
-    // What the lock file says of them is of another key, or nothing.
+    // What the lock file says of them is of another key, or nothing, or nobody can tell before their rows are built.
     const unbuilt = known.filter(k => pinsResult(k.node) && !k.record).map(k => k.node.name);
     if (flags.json) printJson({ type: 'lock', path: file.shown, lines: file.entries.length, ...changed, unbuilt });
     else print(inLines(file.shown, file.entries.length, changed, unbuilt));

@@ -9,6 +9,7 @@ import { renderFailures } from '../views/failures.ts';
 import { counted, duration, thousands } from '../views/numbers.ts';
 import { columns, print, printJson } from '../views/print.ts';
 import { askAfter } from './agree.ts';
+import { refreshedNodes } from './refresh.ts';
 
 export const run = async ({ flags, names, env }: Call): Promise<ExitCode> => {
   const limit = askAfter(flags['ask-after'], env);
@@ -17,10 +18,11 @@ export const run = async ({ flags, names, env }: Call): Promise<ExitCode> => {
     const nodes = selectNodes(engine.graph, names);
     const file = readLockFile(engine.graph.path);
     const entry = (name: string) => file.entries.find(e => e.node === name && e.profile === flags.profile.join(','));
-    const planned = await plan(engine, nodes, {
+    const lock = {
       pinned: pinnedBy(file),
-      seconds: name => Number(entry(name)?.pins.seconds ?? Number.NaN) || null,
-    });
+      seconds: (name: string) => Number(entry(name)?.pins.seconds ?? Number.NaN) || null,
+    };
+    const planned = await plan(engine, nodes, lock, refreshedNodes(engine.graph, nodes, flags.refresh));
     const failures = planned.flatMap(p => p.failures);
     const trainers = new Set(nodes.filter(n => n.section === 'trainer').map(n => n.name));
     const asks = planned.filter(p => trainers.has(p.name) && p.estimate && (p.lastSeconds ?? 0) > limit);

@@ -50,7 +50,7 @@ export const estimate = async (input: EstimateInput): Promise<Estimate & { reado
     .reduce<number | null>((sum, n) => (sum === null || n === null ? null : sum + n), 0);
   const total = Object.keys(node.inputs).length === 0 ? null : of;
   if (!isByRow(node) || !last) {
-    const seconds = cost?.seconds ?? null;
+    const seconds = trainingSeconds(node, last, total) ?? cost?.seconds ?? null;
     return { rows: isByRow(node) ? total : null, of: total, files, sure: false, seconds, share: 1 };
   }
   const { share, rows } = files ? { share: files.share, rows: null } : await changedShare(input, total);
@@ -71,6 +71,19 @@ const isByRow = (node: GraphNode): boolean =>
   node.section !== 'trainer' &&
   node.section !== 'evaluators' &&
   Object.values(node.outputs).every(type => type === 'rows');
+
+/** Of a training: the last one's time, by the rows that its steps take; null where one of the two is counted otherwise. */
+const trainingSeconds = (node: GraphNode, last: NodeRecord | null, rows: number | null): number | null => {
+  if (node.section !== 'trainer' || !last) return null;
+  const { options } = JSON.parse(last.document) as { options: GraphNode['options'] };
+  const [before, now] = [rowsTrained(options, rows), rowsTrained(node.options, rows)];
+  return before && now ? (last.seconds * now) / before : null;
+};
+
+const rowsTrained = ({ steps, epochs, batch }: GraphNode['options'], rows: number | null): number | null => {
+  if (typeof steps === 'number' && typeof batch === 'number') return steps * batch;
+  return typeof epochs === 'number' && rows !== null ? epochs * rows : null;
+};
 
 /** Of a source: by the bytes of the files that are new or changed since its last result. */
 const changedFiles = ({ known, last, differences }: EstimateInput) => {

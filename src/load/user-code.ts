@@ -46,8 +46,8 @@ export const readUserCode = async (entry: string, shown: string): Promise<UserCo
     } catch (error) {
       return {
         reason: 'user-stage',
-        message: `${name} is not TypeScript that Node can run: ${firstLine(error)}`,
-        place: { path: name },
+        message: `${name} is not ${/\.[cm]?ts$/.test(path) ? 'TypeScript' : 'JavaScript'} that Node can run: ${firstLine(error)}`,
+        place: { path: name, ...lineOf(error) },
       };
     }
     const required = /\b(?:createRequire|require)\s*\(/.exec(
@@ -147,3 +147,10 @@ const lockedIntegrity = (lock: string, name: string): string | null => {
 };
 
 export const userPath = (module: string): string => fileURLToPath(module.replace(/[?#].*$/, ''));
+
+/** Where the syntax of a file breaks: Node says it at the head of the stack (`:3`), es-module-lexer in the message (`@:3:14`). */
+const lineOf = (error: unknown): { line?: number } => {
+  const { stack = '', message = '' } = error as Error;
+  const line = /^[^\n]*:(\d+)\n/.exec(stack)?.[1] ?? /:(\d+):\d+$/.exec(message)?.[1];
+  return line === undefined ? {} : { line: Number(line) };
+};

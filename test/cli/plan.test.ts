@@ -153,6 +153,18 @@ export default (fields: { n: number }) => (fields.n < 2 ? { reject: 'no answer',
     expect(wrong.stderr).toContain('--ask-after takes a time such as 90s, 10m or 2h, not "soon"');
   });
 
+  test('expects a training to take as long as its steps', async () => {
+    const p = training();
+    await p.build();
+    p.edit('finetune.yaml', '{ r: 1', '{ r: 2');
+    const seconds = async () => (await planned(p)).nodes.adapter!.estimate!.seconds!;
+    const once = await seconds();
+    expect(once).toBeGreaterThan(0);
+    const steps = /steps: (\d+)/.exec(p.read('finetune.yaml'))!;
+    p.edit('finetune.yaml', steps[0], `steps: ${Number(steps[1]) * 10}`);
+    expect(await seconds()).toBeCloseTo(once * 10, 5);
+  });
+
   test('knows from the lock file what a training took elsewhere', async () => {
     const p = training();
     await p.build();
