@@ -40,6 +40,8 @@ export interface BuildContext {
   readonly keepGoing: boolean;
   /** Nodes to run even though they have been made. */
   readonly force: ReadonlySet<string>;
+  /** Sources that ask again for what they got from elsewhere. */
+  readonly refresh?: ReadonlySet<string>;
   /** What the lock file pins, by key. */
   readonly pinned?: Pinned;
   /** Results that would have to be pinned anew fail the build instead. */
@@ -109,7 +111,7 @@ export const build = async (given: BuildContext): Promise<{ ok: boolean; nodes: 
   const remake = async (name: string, before: Result): Promise<Result> => {
     const quiet: Emit = e => (e.type === 'done' && e.state === 'cached') || emit(e);
     const node = nodes.find(n => n.name === name)!;
-    const now = await settle(node, { ...context, force: new Set(), emit: quiet });
+    const now = await settle(node, { ...context, force: new Set(), refresh: new Set(), emit: quiet });
     if (now.state === 'cached') return { ...before, artifacts: now.artifacts };
     const computed = before.computed === null || now.computed === null ? now.computed : before.computed + now.computed;
     return { ...now, computed, seconds: before.seconds + now.seconds };

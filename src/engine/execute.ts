@@ -216,6 +216,8 @@ const makeJob = (run: Execution, stage: Stage, print: string): NodeJob => {
     outputFolders,
     scratch,
     work,
+    kept: run.kept,
+    refresh: run.refresh,
     tracer: run.tracer,
     threads: run.threads,
     gpus: run.gpus,

@@ -24,6 +24,10 @@ export interface Execution {
   readonly signal: AbortSignal;
   /** Forced: nothing of earlier runs is used. */
   readonly fresh: boolean;
+  /** What came from elsewhere is asked for again. */
+  readonly refresh: boolean;
+  /** Folder of what came from elsewhere. */
+  readonly kept: string;
   /** The last run with this print. */
   base(print: string): Promise<NodeRecord | null>;
   readonly memo: RowMemo;

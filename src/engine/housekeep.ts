@@ -80,7 +80,7 @@ export const collectionLock = (store: Store): string => join(store.folder, 'gc.l
 /** What counts towards the store's size: packs, loose blobs, and all else that grows. */
 export const storedBytes = (store: Store): number =>
   blobBytes(store) +
-  ['store.db', 'store.db-wal', memoPath(''), 'trees', 'rows', 'work'].reduce(
+  ['store.db', 'store.db-wal', memoPath(''), 'trees', 'rows', 'kept', 'work'].reduce(
     (n, name) => n + bytesOf(join(store.folder, name)),
     0,
   );

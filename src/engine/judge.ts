@@ -56,9 +56,13 @@ export const judge = (node: GraphNode, record: NodeRecord, store: Store, recipe:
 
 const percent = (share: number): string => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 
-/** Where a row that never became one stood: a source's rejects carry their file and line. */
-const placeOf = ({ path, line }: Fields): string =>
-  typeof path !== 'string' ? '' : `${path}${typeof line === 'number' ? `:${line}` : ''}: `;
+/** Where a row that never became one stood: a source's rejects carry their file and line, or address. */
+const placeOf = ({ path, line, url }: Fields): string =>
+  typeof path === 'string'
+    ? `${path}${typeof line === 'number' ? `:${line}` : ''}: `
+    : typeof url === 'string'
+      ? `${url}: `
+      : '';
 
 /** The commonest reasons among the first rows of an output, digits aside, each with an example. */
 const reasons = (store: Store, record: NodeRecord, output: string): string => {

@@ -21,6 +21,8 @@ export interface KeysContext {
   readonly pinned?: Pinned;
   /** As a build does: takes a result for none when rows of it failed for a while, and are to be tried again. */
   readonly retries?: boolean;
+  /** Nodes that are to run though they have been made. */
+  readonly anew?: ReadonlySet<string>;
 }
 
 export interface KnownNode {
@@ -64,9 +66,9 @@ export const knownKeys = async (c: KeysContext, nodes: readonly GraphNode[]): Pr
     );
     const print = fingerprint(node, files, inputs);
     const record = await c.records.get(print.key);
-    const pins = c.pinned?.(print.key);
+    const pins = c.anew?.has(node.name) ? null : c.pinned?.(print.key);
     const pinned = pins ? pinnedRecord({ store: c.store, node, print, pins }, record) : null;
-    const again = c.retries === true && (record?.tallies.again ?? 0) > 0;
+    const again = c.anew?.has(node.name) === true || (c.retries === true && (record?.tallies.again ?? 0) > 0);
     const whole = pinned ?? (record && !again && isWhole(c.store, record) ? record : null);
     const failure = whole && judge(node, whole, c.store, recipe);
     if (whole && !failure) artifacts.set(node.name, artifactsOf(node, whole, print.key, c.graph.folder, files));

@@ -18,6 +18,7 @@ import { explainError } from './explain-error.ts';
 import { differences, type Fingerprint, fingerprint, inWords } from './fingerprint.ts';
 import { lookAtFiles } from './inputs.ts';
 import { judge } from './judge.ts';
+import { forgetKept, keptFolder } from './kept.ts';
 import { pinnedRecord } from './lock/pinned.ts';
 import type { Outs } from './outs.ts';
 import { throwUnlessAgreed } from './repeat.ts';
@@ -103,7 +104,7 @@ export class NodeBuild {
   async #bringUpToDate(seconds: () => number): Promise<Result> {
     const { records, store, signal, emit } = this.#c;
     const node = this.#node;
-    const seen = this.#c.force.has(node.name) ? null : (this.#c.looks?.(node) ?? null);
+    const seen = this.#isAsked() ? null : (this.#c.looks?.(node) ?? null);
     if (seen) {
       const print = fingerprint(node, seen, this.#inputs);
       this.#key = print.key;
@@ -118,7 +119,7 @@ export class NodeBuild {
       const files = (tries === 1 && seen) || lookAtFiles(node, this.#c.graph.folder, this.#c.files);
       const print = fingerprint(node, files, this.#inputs);
       this.#key = print.key;
-      let record = this.#c.force.has(node.name) ? null : await this.#recorded(print);
+      let record = this.#isAsked() ? null : await this.#recorded(print);
       let made = false;
       const because = record ? null : ((await this.#c.leave?.(node, print)) ?? null);
       if (because !== null) {
@@ -131,7 +132,7 @@ export class NodeBuild {
           emit({ type: 'warn', node: node.name, message: 'another build is making this; waiting for it' }),
         );
         try {
-          record = this.#c.force.has(node.name) ? null : await this.#recorded(print);
+          record = this.#isAsked() ? null : await this.#recorded(print);
           if (!record) {
             record = await this.#make(print, files);
             if (!record) {
@@ -155,6 +156,11 @@ export class NodeBuild {
       // A node that was made took what its run took: not what it waited for.
       return await this.#finish(record, made, files, print.key, made ? record.seconds : seconds());
     }
+  }
+
+  /** Whether it is to run though it has been made. */
+  #isAsked(): boolean {
+    return this.#c.force.has(this.#node.name) || (this.#c.refresh?.has(this.#node.name) ?? false);
   }
 
   async #recorded(print: Fingerprint): Promise<NodeRecord | null> {
@@ -191,7 +197,9 @@ export class NodeBuild {
     const begun = performance.now();
     const memo = openRowMemo(store.folder, warn, this.#c.force.has(name));
     const traced = this.#c.trace?.begin(node);
+    const kept = keptFolder(store, this.#c.graph.id, node);
     try {
+      if (this.#c.force.has(name)) forgetKept(store, kept);
       throwIfModelChanged(node, this.#inputs, this.#c.files);
       emit({ type: 'start', node: name, why });
       const done = await this.#whileFilesRest(before, () =>
@@ -201,6 +209,8 @@ export class NodeBuild {
           key: print.key,
           document: print.document,
           fresh: this.#c.force.has(name),
+          refresh: this.#c.refresh?.has(name) ?? false,
+          kept,
           base: async of => {
             const base = this.#c.force.has(name)
               ? null
@@ -253,7 +263,7 @@ export class NodeBuild {
         ...verdict(done.stage, done.tallies, options, done.outputs.rows?.type === 'rows' ? done.outputs.rows.rows : 0),
       };
       const of = { print: done.print, recipe: this.#c.graph.id, node: name };
-      return await records.publish(print.key, record, this.#c.force.has(name) ? 'forced' : true, of);
+      return await records.publish(print.key, record, this.#isAsked() ? 'forced' : true, of);
     } finally {
       traced?.close();
       memo.close();
@@ -280,6 +290,7 @@ export class NodeBuild {
 
   async #why(lastKey: string | null, print: Fingerprint): Promise<string> {
     if (this.#c.force.has(this.#node.name)) return 'forced';
+    if (this.#isAsked()) return 'asked for again';
     if (lastKey === null) return 'never built';
     const last = await this.#c.records.get(lastKey);
     if (!last || lastKey === print.key) return 'its result is no longer in the store';

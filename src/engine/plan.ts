@@ -39,11 +39,12 @@ export const plan = async (
   engine: Engine,
   nodes: readonly GraphNode[],
   lock: PlanLock = { pinned: () => null, seconds: () => null },
+  refresh: ReadonlySet<string> = new Set(),
 ): Promise<readonly PlannedNode[]> => {
   const { graph, records, store } = engine;
   const { pinned } = lock;
   const builds = new Builds(store.db);
-  const known = await knownKeys({ ...engine, retries: true, pinned }, nodes);
+  const known = await knownKeys({ ...engine, retries: true, pinned, anew: refresh }, nodes);
   const out = new Map<string, PlannedNode>();
   const shares = new Map<string, number>();
   const counts = new Map<string, number>();
@@ -55,7 +56,7 @@ export const plan = async (
     const k = known.get(node.name)!;
     const history = k.record ? null : await records.history(graph.id, node.name);
     const last = k.record ?? (history && (await records.get(history.key)));
-    const said = judged(k, last, { lastKey: history?.key ?? null, pinned, out });
+    const said = judged(k, last, { lastKey: history?.key ?? null, pinned, out, asked: refresh.has(node.name) });
     const elsewhere = last ? null : lock.seconds(node.name);
     const worked = said.state === 'build' || said.state === 'maybe';
     count(node.name, last);
@@ -94,7 +95,13 @@ const judged = (
     lastKey,
     pinned,
     out,
-  }: { readonly lastKey: string | null; readonly pinned: Pinned; readonly out: ReadonlyMap<string, PlannedNode> },
+    asked,
+  }: {
+    readonly lastKey: string | null;
+    readonly pinned: Pinned;
+    readonly out: ReadonlyMap<string, PlannedNode>;
+    readonly asked: boolean;
+  },
 ): Said => {
   const none = { differences: [], failures: [] };
   if (failures.length > 0) {
@@ -114,6 +121,7 @@ const judged = (
     return { ...none, state: 'maybe', why: all.length > 0 ? `${inShort(all)}; ${after}` : after, differences: all };
   }
   if (record) return { ...none, state: 'cached', why: 'up to date' };
+  if (asked) return { ...none, state: 'build', why: 'asked for again (--refresh)' };
   const all = last && lastKey !== print.key ? differences(last.document, print.document) : [];
   const why =
     last && lastKey === print.key

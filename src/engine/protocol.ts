@@ -31,6 +31,9 @@ export interface NodeJob {
   /** Of the whole process. */
   readonly scratch: string;
   readonly work: string;
+  /** Of the node, whatever its options. */
+  readonly kept: string;
+  readonly refresh: boolean;
   /** Put before the command line of a program that is not ours. */
   readonly tracer: readonly string[];
   readonly threads: number;

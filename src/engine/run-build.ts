@@ -14,7 +14,18 @@ export type Summary = Extract<BuildEvent, { type: 'summary' }>;
 export interface BuildRun
   extends Pick<
     BuildContext,
-    'nodes' | 'looks' | 'pool' | 'jobs' | 'env' | 'keepGoing' | 'force' | 'signal' | 'trace' | 'leave' | 'agree'
+    | 'nodes'
+    | 'looks'
+    | 'pool'
+    | 'jobs'
+    | 'env'
+    | 'keepGoing'
+    | 'force'
+    | 'refresh'
+    | 'signal'
+    | 'trace'
+    | 'leave'
+    | 'agree'
   > {
   readonly engine: Engine;
   readonly emit: Emit;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { BlobReader } from '../../cache/blob.ts';
 import { shortHash } from '../../cache/digest.ts';
 import type { Fields, Lineage, Row, WholeContext } from '../../stages/contract.ts';
+import { type Redact, redactor } from '../redact.ts';
 import { Counter, HashTable } from './hash-table.ts';
-
 import type { NodeJob } from './protocol.ts';
 import { rowsInput } from './reading.ts';
 import { type Piece, PieceMaker } from './rows/pieces.ts';
@@ -27,6 +27,8 @@ export class Outputs {
   readonly #sink: Sink;
   readonly #makers = new Map<string, PieceMaker>();
   readonly counts: Record<string, number> = {};
+  /** Rejects that the next build tries again. */
+  #again = 0;
   written = 0;
 
   constructor(sink: Sink) {
@@ -38,6 +40,7 @@ export class Outputs {
     this.#makers.set(output, maker);
     maker.add(row, at);
     this.counts[output] = (this.counts[output] ?? 0) + 1;
+    if (output === 'rejects' && row.fields.transient === true) this.#again++;
     this.written++;
     const pieces = maker.take(false);
     if (pieces.length > 0) await this.#sink.pieces(output, pieces);
@@ -46,7 +49,8 @@ export class Outputs {
   /** Counts that are worth a note. */
   get tallies(): Readonly<Record<string, number>> {
     const { rejects = 0, dropped = 0 } = this.counts;
-    return { ...(rejects ? { rejects } : {}), ...(dropped ? { dropped } : {}) };
+    const again = this.#again;
+    return { ...(rejects ? { rejects } : {}), ...(dropped ? { dropped } : {}), ...(again ? { again } : {}) };
   }
 
   async close(): Promise<void> {
@@ -65,6 +69,7 @@ export const wholeContext = (
   // A million ids in a Set of strings would be a fifth of a build's memory.
   const seen = new Map<string, HashTable>();
   const contents = new Counter();
+  const redact = redactor(job.secrets);
   const inputs: Record<string, WholeContext<unknown>['inputs'][string]> = { ...job.folders };
   for (const [port, sources] of Object.entries(job.rows)) inputs[port] = rowsInput(reader, sources);
   for (const [port, value] of Object.entries(job.metrics)) inputs[port] = { type: 'metrics', value };
@@ -77,7 +82,7 @@ export const wholeContext = (
         let ids = seen.get(output);
         if (!ids) seen.set(output, (ids = new HashTable()));
         if (ids.getOrSet(row.id, 0) !== -1) throw new Error(`two rows of ${output} have the id "${row.id}"`);
-        return writer.write(output, row, at ?? null);
+        return writer.write(output, output === 'rejects' ? withoutSecrets(row, redact) : row, at ?? null);
       },
     }),
     folder: output => {
@@ -103,6 +108,11 @@ export const wholeContext = (
       mkdirSync(job.work, { recursive: true });
       return job.work;
     },
+    get kept() {
+      mkdirSync(job.kept, { recursive: true });
+      return job.kept;
+    },
+    refresh: job.refresh,
     tracer: job.tracer,
     signal,
     threads: job.threads,
@@ -112,6 +122,12 @@ export const wholeContext = (
     log: line => sink.log(line),
     warn: line => sink.warn(line),
   };
+};
+
+/** A server may repeat what it was sent. */
+const withoutSecrets = (row: Row, redact: Redact): Row => {
+  const { reason } = row.fields;
+  return typeof reason === 'string' ? { ...row, fields: { ...row.fields, reason: redact(reason) } } : row;
 };
 
 const folderOf = (job: NodeJob, output: string): string => {

@@ -108,8 +108,12 @@ export class NodeWork {
   }
 }
 
-const cut = async ({ file, byLine }: CutTask, stage: Stage, options: unknown): Promise<CutAnswer['stretches']> => {
-  if (byLine) return cutFile(file.path);
+const cut = async (
+  { file, byLine, known }: CutTask,
+  stage: Stage,
+  options: unknown,
+): Promise<CutAnswer['stretches']> => {
+  if (byLine) return cutFile(file.path, known);
   const parts = stage.kind === 'read' ? await stage.parts?.(file, options) : null;
   return parts ? namedParts(file, parts) : [];
 };

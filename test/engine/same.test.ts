@@ -220,6 +220,8 @@ test('a stage may wait for some rows and answer at once for others', async () =>
     outputFolders: {},
     scratch: '',
     work: '',
+    kept: '',
+    refresh: false,
     tracer: [],
     threads: 1,
     gpus: null,

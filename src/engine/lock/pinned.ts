@@ -32,16 +32,27 @@ export const pinnedRecord = (wanted: Wanted, found: NodeRecord | null): NodeReco
   const outputs = outputsOf(wanted);
   if (!outputs) return null;
   const record: NodeRecord = {
-    ...(found ?? { computed: null, tallies: {}, warnings: [], note: null }),
     document: print.document,
     outputs,
-    // It speaks of the rows of another result.
+    // All else that is recorded under the key speaks of another result.
+    tallies: talliesOf(outputs),
+    computed: null,
+    warnings: [],
+    note: null,
     alignment: null,
     seconds: Number(pins.seconds ?? 0),
     made: Math.floor(Date.now() / 1000),
     failure: null,
   };
   return isWhole(store, record) ? record : null;
+};
+
+/** What a source has seen is what came out of it; of another stage nobody knows more. */
+const talliesOf = (outputs: Readonly<Record<string, StoredOutput>>): Record<string, number> => {
+  const rows = Object.entries(outputs).flatMap(([name, o]) => (o.type === 'rows' ? [[name, o.rows] as const] : []));
+  const { rejects = 0, dropped = 0 } = Object.fromEntries(rows);
+  const seen = rows.reduce((sum, [, n]) => sum + n, 0);
+  return { ...(rejects ? { rejects } : {}), ...(dropped ? { dropped } : {}), seen };
 };
 
 /** Null where an output is not pinned, or a dataset is not there to be counted. */

@@ -31,7 +31,9 @@ export const settle = async (settled: Settled): Promise<void> => {
       if (key !== undefined) keys.set(name, key);
     }
     const stamp = stampOf(keys, pinsNothing(lock) ? null : lock.file);
-    if (mark?.stamp === stamp || (pinsNothing(lock) && mark?.stamp.startsWith(stamp))) return;
+    // What was made again may be another result under the same key.
+    const isIdle = nodes.every(n => n.state !== 'built');
+    if (isIdle && (mark?.stamp === stamp || (pinsNothing(lock) && mark?.stamp.startsWith(stamp)))) return;
     const { repin } = await import('./repin.ts');
     await repin({ ...settled, builds, settings, mark, keys });
   } catch (error) {

@@ -17,7 +17,10 @@ export interface Part {
   readonly units: number;
   /** `endHash` of a chunk's last row. */
   readonly end: number;
-  /** How many further chunks were looked at to complete the last unit; one more than there were, if the end was. */
+  /**
+   * How many further chunks were looked at to complete the last unit; one more than there were, if the end was. Of a stretch of
+   * lines, its bytes.
+   */
   readonly reach: number;
   /** Of a stretch of a file: index of the file, and number of lines before it. */
   readonly file: number;

@@ -142,5 +142,5 @@ export const counts = (streams: readonly string[], parts: readonly Part[]): Reco
   return out;
 };
 
-export const logPath = (c: RowsContext, kind: string): string =>
+export const logPath = (c: Pick<RowsContext, 'store' | 'print'>, kind: string): string =>
   join(c.store.folder, 'rows', `${c.print.slice(0, 32)}.${kind}`);

@@ -13,6 +13,7 @@ import type { Part } from './alignment.ts';
 import { oldParts } from './base.ts';
 import { ChunkLog } from './chunk-log.ts';
 import { ask, counts, logPath, type Ran, type RowsContext, stitch } from './context.ts';
+import { type KnownStretch, stretchName } from './cut-file.ts';
 import { inOrder } from './in-order.ts';
 import { SCAN } from './read-file.ts';
 import { type NowPart, ONE, segments } from './segments.ts';
@@ -117,7 +118,8 @@ export const runRead = async (c: RowsContext, stage: ReadStage, files: readonly 
     for (const s of all) {
       for (let k = s.from; k < s.to; k++, i++) {
         const part = s.do === 'copy' ? before!.parts[k]! : found.get(i)!;
-        parts.push({ ...part, file: now[i]!.file, line: lines[i]! });
+        const { file, byLine, bytes } = now[i]!;
+        parts.push({ ...part, file, line: lines[i]!, reach: byLine ? bytes : 0 });
       }
     }
     if (parts.every(p => p.totals.every(n => n === 0))) {
@@ -166,7 +168,7 @@ const cutAll = async (c: RowsContext, stage: ReadStage, files: readonly InputFil
     if (!byLine && !stage.hasParts?.(file, options)) return [whole(file, i)];
     let cut: CutAnswer;
     try {
-      cut = (await ask<CutAnswer>(c, { do: 'cut', file, byLine })).answer;
+      cut = (await ask<CutAnswer>(c, { do: 'cut', file, byLine, known: byLine ? knownOf(c, file) : [] })).answer;
     } catch {
       // Why it cannot be read, reading it will say.
       return [{ ...whole(file, i), givesIds: true }];
@@ -180,8 +182,7 @@ const cutAll = async (c: RowsContext, stage: ReadStage, files: readonly InputFil
       }));
     }
     return cut.stretches.map(s => ({
-      // The beginning of a file may hold a byte-order mark, which is read otherwise there than elsewhere.
-      name: s.start === 0 ? digest(`start\n${s.digest}`) : s.digest,
+      name: stretchName(s.start, s.digest),
       rows: 1,
       bytes: s.end - s.start,
       end: 0,
@@ -194,6 +195,13 @@ const cutAll = async (c: RowsContext, stage: ReadStage, files: readonly InputFil
   });
   await inOrder(cuts, c.pool.size, stretches => void out.push(stretches));
   return out.flat();
+};
+
+/** The stretches of the file of this name in the base. */
+const knownOf = ({ base }: RowsContext, { name }: InputFile): KnownStretch[] => {
+  const file = base?.alignment.files.indexOf(name) ?? -1;
+  const own = base?.alignment.parts.filter(p => p.file === file) ?? [];
+  return own.map((p, i) => ({ name: p.name, bytes: p.reach, isLast: i === own.length - 1 }));
 };
 
 /** How many lines of its file stand before each stretch. */

@@ -1,6 +1,8 @@
 /** What workers are asked to do with rows, and what they answer besides the pieces that they send. */
+
 import type { BlobLocation } from '../../../cache/blob.ts';
 import type { InputFile } from '../../../stages/contract.ts';
+import type { KnownStretch } from './cut-file.ts';
 
 /** A chunk of the input. */
 export interface Chunk {
@@ -110,6 +112,8 @@ export interface CutTask {
   readonly do: 'cut';
   readonly file: InputFile;
   readonly byLine: boolean;
+  /** Of lines: stretches of an earlier version, of any file. */
+  readonly known: readonly KnownStretch[];
 }
 
 export interface CutAnswer {
