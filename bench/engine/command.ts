@@ -3,7 +3,7 @@
  * of 400 MB, as a build of many rows is. `node bench/engine/command.ts [runs]`.
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CommandOptions } from '../../schemas/types.ts';
@@ -33,14 +33,18 @@ const shell = (line: string) =>
     onText: () => {},
   });
 
-let made = 0;
 const command = async (line: string, given: readonly InputFile[]) => {
-  const [work, out] = [join(folder, `work-${made}`), join(folder, `out-${made++}`)];
-  for (const at of [work, out]) mkdirSync(at);
   const options: CommandOptions = { run: line, env: {}, output: 'files', ids: false };
-  const context = { options, files: { files: given }, inputs: {}, work, folder: () => out, signal, log: () => {} };
+  const context = {
+    options,
+    files: { files: given },
+    inputs: {},
+    scratch: folder,
+    take: () => {},
+    signal,
+    log: () => {},
+  };
   await stage.run(context as unknown as WholeContext<CommandOptions>);
-  for (const at of [work, out]) rmSync(at, { recursive: true });
 };
 
 const time = async (what: string, run: () => Promise<unknown>): Promise<void> => {
