@@ -16,8 +16,13 @@ const DAY_MS = 24 * HOUR_MS;
 const TEMP_MS = HOUR_MS;
 /** A training that nobody has gone on with: its checkpoints take more room than anything else. */
 const WORK_MS = 14 * DAY_MS;
-/** What later runs go on from (`rows`), the checked graphs of recipes, logs. */
-const OLD_MS: Readonly<Record<string, number>> = { rows: 14 * DAY_MS, graphs: 30 * DAY_MS, logs: 30 * DAY_MS };
+/** What later runs go on from (`rows`), pages (`kept`), the checked graphs of recipes, logs. */
+const OLD_MS: Readonly<Record<string, number>> = {
+  rows: 14 * DAY_MS,
+  kept: 90 * DAY_MS,
+  graphs: 30 * DAY_MS,
+  logs: 30 * DAY_MS,
+};
 
 /** At the start of a build: the scratch folders of processes that are no more. */
 export const sweep = (folder: string): void => {

@@ -1,8 +1,7 @@
 /** A team's records in PostgreSQL: INSERT with ON CONFLICT DO NOTHING keeps the first one of each key. */
-import { Client } from 'pg';
+import { connectPostgres } from '../stages/postgres.ts';
 import type { TeamServer } from './team.ts';
 
-const CONNECT_MS = 5000;
 const ANSWER_MS = 10_000;
 /** Somebody made the table at the same moment. */
 const EXISTS = new Set(['23505', '42P07']);
@@ -14,17 +13,9 @@ const TABLE = `
   )
 `;
 
-/** Rejects when the server does not answer. A connection that is lost stays so: whoever needs it opens another. */
+/** As `connectPostgres`. */
 export const openPostgres = async (url: string, namespace: string): Promise<TeamServer> => {
-  const client = new Client({
-    connectionString: url,
-    connectionTimeoutMillis: CONNECT_MS,
-    query_timeout: ANSWER_MS,
-    application_name: 'finetune',
-  });
-  // What fails is told by the call that it fails for.
-  client.on('error', () => {});
-  await client.connect();
+  const client = await connectPostgres({ url, query_timeout: ANSWER_MS });
   try {
     // Who may not make tables can still use one.
     const { rows } = await client.query<{ at: string | null }>("SELECT to_regclass('finetune_records') AS at");

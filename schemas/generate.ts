@@ -1,7 +1,8 @@
-/** Makes what follows from the stages' schemas: `types.ts` for our code and `recipe.schema.json` for editors. */
+/** Makes what follows from the stages' schemas: `types.ts` for our code, `recipe.schema.json` for editors, the README's table. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { RESOURCES, SECTIONS, type StageSchema, stageNames, stageSchema } from '../src/stages.ts';
+import { readme } from './stage-table.ts';
 
 type Schema = Record<string, unknown>;
 
@@ -125,7 +126,7 @@ const nodeSchema = (section: (typeof SECTIONS)[number]): Schema => ({
       Object.entries((schema.properties ?? {}) as Record<string, Schema>).map(([k, p]) => [k, interpolated(p)]),
     );
     const mostly =
-      stage.outputs.rows === 'rows' || stage.outputFromOption?.types.rows === 'rows'
+      stage.rejects !== false && (stage.outputs.rows === 'rows' || stage.outputFromOption?.types.rows === 'rows')
         ? {
             mostly: {
               type: 'number',
@@ -182,7 +183,11 @@ export const recipeSchema = (): string =>
     2,
   )}\n`;
 
-const FILES = { 'types.ts': types, 'recipe.schema.json': async () => recipeSchema() };
+const FILES = {
+  'types.ts': types,
+  'recipe.schema.json': async () => recipeSchema(),
+  '../README.md': async () => readme(),
+};
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
   const stale: string[] = [];
@@ -190,7 +195,7 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
     const path = new URL(name, import.meta.url);
     const text = await make();
     if (process.argv.includes('--check')) {
-      if (readFileSync(path, 'utf8') !== text) stale.push(name);
+      if (readFileSync(path, 'utf8') !== text) stale.push(name.replace('../', ''));
     } else writeFileSync(path, text);
   }
   if (stale.length > 0) {

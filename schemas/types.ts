@@ -33,7 +33,7 @@ export interface CommandOptions {
 }
 
 /**
- * Documents (Markdown, HTML, text) and records (JSON Lines, CSV) from the recipe's folder, one row each.
+ * Documents (Markdown, HTML, text) and records (JSON Lines, JSON, CSV, Parquet) from the recipe's folder, one row each. All but Parquet may be packed: .gz, .zst, .br.
  */
 export interface FilesOptions {
   /**
@@ -45,17 +45,23 @@ export interface FilesOptions {
    */
   readonly root?: string;
   /**
-   * How to read the files; auto goes by the extension. Documents must be UTF-8 (HTML may declare a charset). HTML's main content becomes Markdown.
+   * How to read the files; auto goes by the extension. Documents must be UTF-8 (HTML may declare a charset). HTML's main content becomes Markdown. json is an array of objects, or objects one after the other. Values of Parquet become JSON: whole numbers beyond 2^53 and long decimals as text, dates and times as 2024-05-01T13:45:00Z, binary as base64, NaN as null.
    */
-  readonly format: 'auto' | 'markdown' | 'html' | 'text' | 'jsonl' | 'csv';
+  readonly format: 'auto' | 'markdown' | 'html' | 'text' | 'jsonl' | 'json' | 'csv' | 'parquet';
   /**
    * One row for each file, or for each section of a Markdown or HTML document: its id is `path#heading`, its text goes up to the next heading (`path#` is what stands before the first). Sections without text make no row.
    */
   readonly by: 'file' | 'section';
   /**
-   * Field whose value names each record of JSONL and CSV files. It must be unique. Without it, ids are made from the content: a corrected record is then a new row.
+   * Field whose value names each record of JSONL, JSON, CSV and Parquet files. It must be unique. Without it, ids are made from the content: a corrected record is then a new row.
    */
   readonly key?: string;
+  /**
+   * Of records, these columns or fields only. Of Parquet the others are not even read.
+   *
+   * @minItems 1
+   */
+  readonly columns?: readonly string[];
   /**
    * What separates the cells of CSV files; auto takes the most frequent one of the header line (tab for .tsv).
    */
@@ -70,6 +76,349 @@ export interface ModelOptions {
    * The folder, relative to the folder of the recipe.
    */
   readonly path: string;
+}
+
+/**
+ * An SQL query over files (CSV, JSON, Parquet, by DuckDB), over an SQLite database, or on a PostgreSQL server. What a server gives is pinned in the lock file; `--refresh` asks it again.
+ */
+export interface SqlOptions {
+  /**
+   * One SELECT, in the dialect of what it is asked of: DuckDB, SQLite or PostgreSQL. Without ORDER BY the order is the database's own. Of the result, whole numbers beyond 2^53 and long decimals are text, dates and times are written as 2024-05-01T13:45:00Z, binary as base64; NULL and NaN are null.
+   */
+  readonly query?: string;
+  /**
+   * A file with the query, in place of `query`; relative to the folder of the recipe.
+   */
+  readonly file?: string;
+  /**
+   * Globs of the files that the query reads, relative to the folder of the recipe: data/*.csv. One, or a list. Each file is a table, called by its path in quotes ('data/users.csv') or its name without ending (users); a glob in quotes, as it stands here, is all of its files. The query sees no others.
+   */
+  readonly files?: string | readonly string[];
+  /**
+   * An SQLite database, relative to the folder of the recipe. It is read as it lies, and not changed.
+   */
+  readonly sqlite?: string;
+  /**
+   * URL of a PostgreSQL server and database, as a secret: "${env:DATABASE_URL}". The query runs in a transaction that may only read.
+   */
+  readonly postgres?: string;
+  /**
+   * Column whose value names each row. It must be unique. Without it, ids are made from the content.
+   */
+  readonly key?: string;
+  /**
+   * Main memory that a query over files may use; what does not fit goes to files beside the store.
+   */
+  readonly memory: string;
+}
+
+/**
+ * Pages of the web, one row each: its address, its title, and its main content as Markdown. Addresses come from a list, a file, a sitemap, or a crawl. The result is pinned in the lock file, and a build asks for nothing that it has; `finetune build --refresh node` asks for all of it again.
+ */
+export interface WebOptions {
+  /**
+   * Addresses of pages. One, or a list.
+   *
+   * @minItems 1
+   */
+  readonly urls?: string | readonly string[];
+  /**
+   * A file with one address a line. Empty lines and lines that begin with # say nothing.
+   */
+  readonly file?: string;
+  /**
+   * Address of a sitemap (XML, also packed, or one address a line), of an index of sitemaps, or of a robots.txt that names some. One, or a list.
+   *
+   * @minItems 1
+   */
+  readonly sitemap?: string | readonly string[];
+  /**
+   * Pages from which links are followed, on their own hosts only. One, or a list.
+   *
+   * @minItems 1
+   */
+  readonly start?: string | readonly string[];
+  /**
+   * How many links away from a `start` a page may be; 0 is the start alone.
+   */
+  readonly depth: number;
+  /**
+   * Regular expressions (JavaScript, u flag), of which one must be found in an address of a sitemap or crawl. A start that none is found in is asked for its links, and makes no row.
+   */
+  readonly include?: string | readonly string[];
+  /**
+   * Regular expressions, none of which may be found in an address of a sitemap or crawl.
+   */
+  readonly exclude?: string | readonly string[];
+  /**
+   * Most addresses of a sitemap or crawl that are asked for; a warning says when there were more.
+   */
+  readonly max_pages: number;
+  /**
+   * One row for each page, whose id is its address, or for each section of it: its id is `address#heading`, its text goes up to the next heading.
+   */
+  readonly by: 'page' | 'section';
+  /**
+   * Who asks for the pages: this program, or Bright Data, which is paid for them.
+   */
+  readonly via: 'direct' | 'brightdata';
+  /**
+   * With `via: brightdata`: the API key, "${env:BRIGHTDATA_API_KEY}".
+   */
+  readonly token?: string;
+  /**
+   * With `via: brightdata`: name of a Web Unlocker zone, which brings pages one by one.
+   */
+  readonly zone?: string;
+  /**
+   * With `via: brightdata`: id of a scraper that takes addresses of pages, such as the Crawl API (gd_m6gjtfmeh43we6cqc), which brings pages by the batch. What it could not get is then asked for one by one through the zone, where there is one.
+   */
+  readonly dataset?: string;
+  /**
+   * With `via: brightdata`: who makes Markdown of a page, this program (own, as with `via: direct`) or Bright Data (service). A crawl needs our own, since links are no part of the other.
+   */
+  readonly convert: 'own' | 'service';
+  /**
+   * With a zone: the country that it asks from.
+   */
+  readonly country?: string;
+  /**
+   * With a dataset: minutes that a batch may take. Its pages are then rejects for now, and the next build goes on with the batch.
+   */
+  readonly wait: number;
+  /**
+   * With `via: brightdata`: where its API is.
+   */
+  readonly endpoint: string;
+  /**
+   * Heed robots.txt (RFC 9309), its crawl-delay too. With `via: brightdata` that is Bright Data's affair.
+   */
+  readonly robots: boolean;
+  /**
+   * How we present ourselves; its first word is the name that robots.txt calls us by. A way to reach you belongs here: "acme-docs (mailto:docs@acme.example)".
+   */
+  readonly user_agent: string;
+  /**
+   * Further headers of each request (`via: direct`): Accept-Language. They are in the key, so no secrets here.
+   */
+  readonly headers: {
+    readonly [k: string]: string;
+  };
+  /**
+   * Secret headers for single hosts, which no other host gets, also not by a redirect (`via: direct`): { "https://docs.acme.example": { Authorization: "${env:DOCS_AUTH}" } }.
+   */
+  readonly credentials: {
+    readonly [k: string]: {
+      readonly [k: string]: string;
+    };
+  };
+  /**
+   * Most redirects for one page.
+   */
+  readonly redirects: number;
+  /**
+   * Largest page, unpacked, in MB.
+   */
+  readonly max_mb: number;
+  /**
+   * Requests at once to one host, or to Bright Data.
+   */
+  readonly concurrency: number;
+  /**
+   * Seconds between the starts of two requests to one host.
+   */
+  readonly delay: number;
+  /**
+   * Seconds that one answer may take from first to last byte. Through Bright Data, which tries several ways, at least 180.
+   */
+  readonly timeout: number;
+  /**
+   * How often a page that timed out, or was refused for now (429, 5xx), is asked for again by the same build. What is still missing then is a reject, which the next build tries again.
+   */
+  readonly retries: number;
+}
+
+/**
+ * Makes more rows out of few: copies of each row stand below it, with a text changed and a field `augmented` that says how. Synonyms and noise are drawn by the seed and the row's id. A paraphrase, a translation there and back, or the answer of a stronger model comes from a server that speaks OpenAI's protocol, and is kept as by llm-map. A copy that reads like its row, or like another copy, is left out.
+ */
+export interface AugmentOptions {
+  /**
+   * One way or several; each makes copies of its own. synonyms: words of the file `synonyms` in place of others. insert, delete, swap: noise. paraphrase: in other words. back-translation: to another language and back. pseudo-label: the text is asked, and the answer written into `into`.
+   */
+  readonly how:
+    | ('synonyms' | 'insert' | 'delete' | 'swap' | 'paraphrase' | 'back-translation' | 'pseudo-label')
+    | readonly ('synonyms' | 'insert' | 'delete' | 'swap' | 'paraphrase' | 'back-translation' | 'pseudo-label')[];
+  /**
+   * Field whose text is changed (for pseudo-label: asked), or a list of them.
+   */
+  readonly field: string | readonly string[];
+  /**
+   * Copies of a row, for each way.
+   */
+  readonly copies: number;
+  /**
+   * Whether the rows themselves stay.
+   */
+  readonly originals: boolean;
+  /**
+   * Share of the words of a text that synonyms and noise may touch at most. A text of fewer words than one in that share gets no noise; one synonym it may get.
+   */
+  readonly rate: number;
+  /**
+   * Words and phrases that synonyms and noise leave alone: product names, terms. Words with a digit are always left alone.
+   */
+  readonly keep?: readonly string[];
+  /**
+   * File of synonyms: a group of words a line, with commas between (quick, fast, rapid), or "car -> automobile" for one direction; JSON; or a thesaurus in MyThes format, as LibreOffice's dictionaries are.
+   */
+  readonly synonyms?: string;
+  /**
+   * Language of the texts, named for the model.
+   */
+  readonly language: string;
+  /**
+   * Languages of back-translation, one after another for the copies.
+   *
+   * @minItems 1
+   */
+  readonly via: readonly string[];
+  /**
+   * Of pseudo-label: field of the answer.
+   */
+  readonly into: string;
+  /**
+   * Of paraphrase and pseudo-label: what the model is asked, in place of our words. A Jinja template over the row's fields; the text to change is {{ text }}.
+   */
+  readonly prompt?: string;
+  /**
+   * The system message, a template as well.
+   */
+  readonly system?: string;
+  /**
+   * Address that /chat/completions stands below: https://api.openai.com/v1, http://localhost:8000/v1. It is not part of the key: the same model at another address gives the answers that are kept.
+   */
+  readonly endpoint?: string;
+  /**
+   * Sent as a bearer token: "${env:OPENAI_API_KEY}".
+   */
+  readonly api_key?: string;
+  /**
+   * Further headers of each request. Values may be ${env:NAME}.
+   */
+  readonly headers?: {
+    readonly [k: string]: string;
+  };
+  /**
+   * Name of the model, as the server knows it.
+   */
+  readonly model?: string;
+  /**
+   * Anything that tells two models of one name apart. Change it when the server has put another model behind the name: then everything is asked again.
+   */
+  readonly revision?: string | number;
+  /**
+   * Requests at a time, over all rows of the build. Nodes that ask the same model at the same address count together.
+   */
+  readonly concurrency: number;
+  /**
+   * Most requests within any 60 seconds.
+   */
+  readonly requests_per_minute?: number;
+  /**
+   * Most tokens within any 60 seconds, of questions and answers together: estimated before a request, counted after it.
+   */
+  readonly tokens_per_minute?: number;
+  /**
+   * Seconds until an answer must be here.
+   */
+  readonly timeout: number;
+  /**
+   * How often a request is sent again after trouble that may pass (a time-out, a status of 500 and above), waiting longer each time. A server that says it is busy (429) is asked up to 20 times, when it says. After that the row is rejected, and the next build tries it again.
+   */
+  readonly retries: number;
+  /**
+   * Sampling temperature; the server's own if left out.
+   */
+  readonly temperature?: number;
+  /**
+   * Nucleus sampling.
+   */
+  readonly top_p?: number;
+  /**
+   * Most tokens of an answer. One that is cut off is rejected.
+   */
+  readonly max_tokens?: number;
+  /**
+   * Text, or a list of texts, at which the answer ends.
+   */
+  readonly stop?: string | readonly string[];
+  /**
+   * Of reasoning models: low, medium, high, or what the server knows.
+   */
+  readonly reasoning_effort?: string;
+  /**
+   * Further members of each request, as the server wants them: { top_k: 40 }.
+   */
+  readonly body?: {};
+  /**
+   * Prices of a million tokens, for the cost beside the counts.
+   */
+  readonly prices?: {
+    /**
+     * Of questions.
+     */
+    readonly input: number;
+    /**
+     * Of answers.
+     */
+    readonly output: number;
+    /**
+     * Written before the amount.
+     */
+    readonly currency: string;
+  };
+  /**
+   * Another seed draws other words; 0 if left out. Where it is given, a server is sent it too, higher by one with each copy.
+   */
+  readonly seed?: number;
+}
+
+/**
+ * Runs a text classifier of a local folder over each text and writes its label and score beside it: quality, topic, toxicity. A `filter` with `where` then keeps rows by the score. Every result is kept, so that a build which was killed classifies nothing twice.
+ */
+export interface ClassifyOptions {
+  /**
+   * Folder of the classifier: tokenizer.json, config.json and model.onnx or onnx/model.onnx, as the Hub and `optimum-cli export onnx` lay it out. It runs on the CPU, one text at a time: the scores do not depend on the number of workers.
+   */
+  readonly path: string;
+  /**
+   * Field that is classified. A text that is longer than the model reads is judged by its beginning.
+   */
+  readonly field: string;
+  /**
+   * Field of the most likely label, as config.json names it. A model with a single output has none.
+   */
+  readonly label: string;
+  /**
+   * Field of that label's share; of a model with a single output, its measure.
+   */
+  readonly score: string;
+  /**
+   * Field of the shares of all labels, by name.
+   */
+  readonly scores?: string;
+  /**
+   * What is made of the model's outputs: shares that sum up to 1, a chance of each label, or the numbers as they are. Left out: as config.json says (problem_type), else softmax, and none for a single output.
+   */
+  readonly activation?: 'softmax' | 'sigmoid' | 'none';
+  /**
+   * File of the graph in the folder, where it is neither onnx/model.onnx nor model.onnx: onnx/model_quantized.onnx.
+   */
+  readonly graph?: string;
+  /**
+   * Tokens that a text is cut to, where they are fewer than the model can read.
+   */
+  readonly max_tokens?: number;
 }
 
 /**
@@ -128,11 +477,11 @@ export interface FilterOptions {
    */
   readonly without?: string | readonly string[];
   /**
-   * Bounds of the numbers in other fields, by the field's name, such as those that `score` writes: { repetition: { max: 0.3 } }.
+   * What other fields must hold, by the field's name or path: bounds of numbers, such as those that `score` writes ({ repetition: { max: 0.3 } }), or values, such as those of `language` ({ language: { in: [en, es] } }).
    */
   readonly where?: {
     /**
-     * Least and greatest number that pass.
+     * Least and greatest number that pass, or the values that do.
      */
     readonly [k: string]: {
       /**
@@ -143,12 +492,262 @@ export interface FilterOptions {
        * Greatest number that passes.
        */
       readonly max?: number;
+      /**
+       * Values that pass.
+       *
+       * @minItems 1
+       */
+      readonly in?: readonly (string | number | boolean | null)[];
+      /**
+       * Values that do not pass.
+       *
+       * @minItems 1
+       */
+      readonly not_in?: readonly (string | number | boolean | null)[];
     };
   };
+  /**
+   * Expression over the row's fields that must be true: length(response) > 2 * length(instruction) and lang in ['en', 'es']. It knows == != < <= > >=, in, not in, matches 'pattern', + - * / %, and, or, not, and length, words, lower, number, exists. A dot leads into maps and lists: 'tool' in messages.role.
+   */
+  readonly expression?: string;
+  /**
+   * Language of the text, or a list of those that pass: ISO 639-1 codes. Where the choice may change, detect it once with `language` and judge by it with `where`.
+   */
+  readonly language?: string | readonly string[];
   /**
    * Whether `matches` and `not_matches` take capitals and small letters as equal.
    */
   readonly ignore_case: boolean;
+}
+
+/**
+ * Writes the language of a text into a field of its own: its ISO 639-1 code (en, zh, pt, no …), or und where it cannot be told. A `filter` with `where` then keeps rows by it. Below some 30 letters one answer of ten is wrong in languages that share an alphabet, above 60 one of forty.
+ */
+export interface LanguageOptions {
+  /**
+   * Field whose language is looked for. A dot leads into maps and lists: messages.thinking is the reasoning of all messages.
+   */
+  readonly field: string;
+  /**
+   * Field for the language.
+   */
+  readonly as: string;
+  /**
+   * Fewest letters; a shorter text is und. A character of Chinese, Japanese or Korean counts as three. Addresses, tags and code in backticks do not count.
+   */
+  readonly min: number;
+  /**
+   * Languages that there can be: of short texts more are then told right.
+   *
+   * @minItems 1
+   */
+  readonly only?: readonly string[];
+}
+
+/**
+ * Asks a language model about each row, at any server that speaks OpenAI's protocol, and writes the answer into the row. Every answer is kept as soon as it has come: a build that was killed, a row that did not change, an equal question elsewhere pay for nothing twice. Refused, cut-off and unfitting answers are rejects.
+ */
+export interface LlmMapOptions {
+  /**
+   * Address that /chat/completions stands below: https://api.openai.com/v1, http://localhost:8000/v1. It is not part of the key: the same model at another address gives the answers that are kept.
+   */
+  readonly endpoint: string;
+  /**
+   * Sent as a bearer token: "${env:OPENAI_API_KEY}".
+   */
+  readonly api_key?: string;
+  /**
+   * Further headers of each request. Values may be ${env:NAME}.
+   */
+  readonly headers?: {
+    readonly [k: string]: string;
+  };
+  /**
+   * Name of the model, as the server knows it.
+   */
+  readonly model: string;
+  /**
+   * Anything that tells two models of one name apart. Change it when the server has put another model behind the name: then everything is asked again.
+   */
+  readonly revision?: string | number;
+  /**
+   * Requests at a time, over all rows of the build. Nodes that ask the same model at the same address count together.
+   */
+  readonly concurrency: number;
+  /**
+   * Most requests within any 60 seconds.
+   */
+  readonly requests_per_minute?: number;
+  /**
+   * Most tokens within any 60 seconds, of questions and answers together: estimated before a request, counted after it.
+   */
+  readonly tokens_per_minute?: number;
+  /**
+   * Seconds until an answer must be here.
+   */
+  readonly timeout: number;
+  /**
+   * How often a request is sent again after trouble that may pass (a time-out, a status of 500 and above), waiting longer each time. A server that says it is busy (429) is asked up to 20 times, when it says. After that the row is rejected, and the next build tries it again.
+   */
+  readonly retries: number;
+  /**
+   * The question: a Jinja template over the row's fields. "Translate to French:\n\n{{ text }}"
+   */
+  readonly prompt?: string;
+  /**
+   * The system message, a template as well.
+   */
+  readonly system?: string;
+  /**
+   * Field that holds a conversation (a list of messages with role and content): it stands before the prompt, or in its place.
+   */
+  readonly messages?: string;
+  /**
+   * Field of the answer: `answer` if left out. With `schema`, left out, the members of the answer become fields of their own.
+   */
+  readonly into?: string;
+  /**
+   * JSON Schema of the answer. The server is told of it as it understands (response_format), and every answer is checked by it here.
+   */
+  readonly schema?: {};
+  /**
+   * How often the model is told what does not fit the schema and asked again, before the row is rejected.
+   */
+  readonly repairs: number;
+  /**
+   * Member of the answer that is a list: each of its items becomes a row of its own below the row (of a schema that is a list itself, any name).
+   */
+  readonly each?: string;
+  /**
+   * With `each`: fields that its rows take over from their row.
+   */
+  readonly carry?: readonly string[];
+  /**
+   * Field of what a reasoning model thought before it answered, where the server tells; else null.
+   */
+  readonly reasoning_into?: string;
+  /**
+   * Sampling temperature; the server's own if left out.
+   */
+  readonly temperature?: number;
+  /**
+   * Nucleus sampling.
+   */
+  readonly top_p?: number;
+  /**
+   * Most tokens of an answer. One that is cut off is rejected.
+   */
+  readonly max_tokens?: number;
+  /**
+   * Sent along, for servers that sample by it.
+   */
+  readonly seed?: number;
+  /**
+   * Text, or a list of texts, at which the answer ends.
+   */
+  readonly stop?: string | readonly string[];
+  /**
+   * Of reasoning models: low, medium, high, or what the server knows.
+   */
+  readonly reasoning_effort?: string;
+  /**
+   * Further members of each request, as the server wants them: { top_k: 40 }.
+   */
+  readonly body?: {};
+  /**
+   * Prices of a million tokens, for the cost beside the counts.
+   */
+  readonly prices?: {
+    /**
+     * Of questions.
+     */
+    readonly input: number;
+    /**
+     * Of answers.
+     */
+    readonly output: number;
+    /**
+     * Written before the amount.
+     */
+    readonly currency: string;
+  };
+}
+
+/**
+ * Brings conversations of any usual shape to one: a field `messages` with role, content, thinking and tool_calls, and `tools`, as the templates take them. Reads OpenAI's, ShareGPT's, Anthropic's and Gemini's lists, Alpaca's and other columns, and texts that a chat template has rendered. What cannot be read is a reject that says what and where.
+ */
+export interface MessagesOptions {
+  /**
+   * messages: a list, whoever's (messages, conversations, dialog, contents …). pairs: columns, such as instruction, input and output, or question and answer. text: a rendered text (Harmony, ChatML, Llama 3, [INST], ### Human). auto: the first of them that a row has.
+   */
+  readonly shape: 'auto' | 'messages' | 'pairs' | 'text';
+  /**
+   * Field of the list or of the rendered text, where it is called otherwise than usual.
+   */
+  readonly field?: string;
+  /**
+   * Fields of pairs, where they are called otherwise than usual.
+   */
+  readonly columns?: {
+    /**
+     * What the user says.
+     */
+    readonly user?: string;
+    /**
+     * What it is about, put below it.
+     */
+    readonly input?: string;
+    /**
+     * What the assistant answers.
+     */
+    readonly assistant?: string;
+    /**
+     * What the assistant thinks before.
+     */
+    readonly thinking?: string;
+    /**
+     * System message.
+     */
+    readonly system?: string;
+    /**
+     * Developer message.
+     */
+    readonly developer?: string;
+    /**
+     * Turns before: a list of pairs.
+     */
+    readonly history?: string;
+  };
+  /**
+   * Who speaks under names of the data's own: { agent: assistant, visitor: user }. call: the assistant calls a function; thinking: it thinks before its next message.
+   */
+  readonly roles?: {
+    readonly [k: string]: 'system' | 'developer' | 'user' | 'assistant' | 'tool' | 'call' | 'thinking';
+  };
+  /**
+   * Take reasoning (<think>) and calls (<tool_call>) that stand between tags in the assistant's text out of it.
+   */
+  readonly tags: boolean;
+  /**
+   * Take "user: " and "assistant: " off the beginning of columns.
+   */
+  readonly role_prefixes: boolean;
+  /**
+   * Whether system and developer messages stay.
+   */
+  readonly system: 'keep' | 'drop';
+  /**
+   * merge joins neighbouring messages of the same role by a blank line, for templates that want turns to alternate.
+   */
+  readonly consecutive: 'keep' | 'merge';
+  /**
+   * What becomes of messages at the end that the assistant does not answer: they are taken off, stay, or reject the row.
+   */
+  readonly unanswered: 'trim' | 'keep' | 'reject';
+  /**
+   * Other fields that stay; all that the conversation was not made of if left out.
+   */
+  readonly keep?: readonly string[];
 }
 
 /**
@@ -220,6 +819,108 @@ export interface NearDedupOptions {
 }
 
 /**
+ * Writes the same thing in the same way: one Unicode form, repaired mojibake, plain line breaks, no odd characters. Each step is an option.
+ */
+export interface NormalizeOptions {
+  /**
+   * Field to change, or a list of them; every text of the row if left out, however deep (messages hold theirs in lists). A dot leads into maps and lists: messages.content.
+   */
+  readonly field?: string | readonly string[];
+  /**
+   * Repair UTF-8 that was read as Latin-1 or Windows-1252 (cafÃ© is café, donâ€™t is don’t), several times over, too. A sequence that may be clean text stays unless the text around it speaks against it.
+   */
+  readonly mojibake: boolean;
+  /**
+   * Unicode normalization form. NFC writes é as one character; NFKC also turns ﬁ into fi, ² into 2 and full-width forms into ASCII, which loses what they meant.
+   */
+  readonly unicode: 'NFC' | 'NFKC' | 'NFD' | 'NFKD' | 'none';
+  /**
+   * lf writes every line break (CR LF, CR, NEL, line and paragraph separators, form feeds) as one line feed.
+   */
+  readonly line_breaks: 'lf' | 'keep';
+  /**
+   * Remove control characters but for tabs and line feeds, noncharacters and annotation marks.
+   */
+  readonly control: boolean;
+  /**
+   * Remove characters of no width: byte order marks, zero-width spaces, soft hyphens, marks of direction. Joiners stay where they shape letters (Persian, Hindi) or emoji, zero-width spaces in Thai and Khmer.
+   */
+  readonly invisible: boolean;
+  /**
+   * Write no-break, thin and other odd spaces as plain ones. The ideographic space stays unless width is all.
+   */
+  readonly spaces: boolean;
+  /**
+   * The replacement character (U+FFFD), which stands where bytes were lost: keep it, remove it, or reject the row.
+   */
+  readonly replacement: 'keep' | 'remove' | 'reject';
+  /**
+   * straight writes curly and angle quotation marks and apostrophes as ' and "; CJK corner brackets stay.
+   */
+  readonly quotes: 'keep' | 'straight';
+  /**
+   * hyphen writes dashes and the minus sign as -.
+   */
+  readonly dashes: 'keep' | 'hyphen';
+  /**
+   * dots writes … as three full stops.
+   */
+  readonly ellipsis: 'keep' | 'dots';
+  /**
+   * letters writes full-width letters and digits as ASCII and half-width kana in their usual width; all does so with full-width marks (，！) and spaces, too.
+   */
+  readonly width: 'keep' | 'letters' | 'all';
+  /**
+   * Join lines that were broken to fit a page, words with a hyphen at the end of a line included. Paragraphs, list items, quotes and indented lines stay apart.
+   */
+  readonly unwrap: boolean;
+  /**
+   * Remove white space at the ends of lines (two spaces there are a line break in Markdown).
+   */
+  readonly trailing: boolean;
+  /**
+   * Most blank lines in a row; all of them if left out.
+   */
+  readonly blank_lines?: number;
+  /**
+   * Remove white space at both ends of the text.
+   */
+  readonly trim: boolean;
+}
+
+/**
+ * Takes personal data and secrets out of texts: e-mail addresses, phone numbers, public IP addresses, card numbers, IBANs, API keys and tokens. They become placeholders such as <EMAIL_3f9a>, are removed, or their rows dropped. Names of people and postal addresses are not found.
+ */
+export interface PiiOptions {
+  /**
+   * Field to change, or a list of them; every text of the row if left out, however deep. A dot leads into maps and lists: messages.content.
+   */
+  readonly field?: string | readonly string[];
+  /**
+   * What is looked for. ip: addresses of the public internet, private and local ones stay. card and iban: only with a right check digit. key: keys and tokens in the forms of their issuers, private keys, passwords in URLs, random values after names such as api_key.
+   */
+  readonly kinds: readonly ('email' | 'phone' | 'ip' | 'card' | 'iban' | 'key')[];
+  /**
+   * More to look for, by a name of yours: regular expressions (JavaScript, u flag). { CUSTOMER: 'C-\d{6}' } gives <CUSTOMER_1b2c>.
+   */
+  readonly patterns?: {
+    readonly [k: string]: string;
+  };
+  /**
+   * replace puts a placeholder in its place, the same for the same value within a row and no other; its four digits are of a hash and do not lead back. remove leaves nothing. drop drops the row.
+   */
+  readonly action: 'replace' | 'remove' | 'drop';
+  /**
+   * Another seed gives other placeholders.
+   */
+  readonly seed: number;
+  /**
+   * Field for how many of each kind were found in the row, such as { email: 2 }; none is written if left out.
+   */
+  readonly as?: string;
+}
+
+/**
  * Takes the marks of Markdown and HTML off a text and leaves its prose; paragraphs, list items and headings stay apart by a blank line.
  */
 export interface PlainTextOptions {
@@ -286,6 +987,43 @@ export interface PlainTextOptions {
 }
 
 /**
+ * Drops documents that heuristics for web text call bad: too short, too long, lists, menus, symbols, repetition. The rules are those of Gopher, C4 and FineWeb; each dropped row says which one it broke. Meant for pages and documents, not for short answers.
+ */
+export interface QualityOptions {
+  /**
+   * Field that holds the document.
+   */
+  readonly field: string;
+  /**
+   * Sets of rules. gopher: 50 to 100,000 words of 3 to 10 characters, most of them with letters, few symbols, bullets and ellipses, two small words of the language. gopher-repetition: little of the text stands in it twice. c4: five sentences, no curly bracket (so no code), no lorem ipsum. fineweb: lines that end as sentences do, few short ones, few twice. What is said of words does not hold for scripts without spaces and is left out there.
+   */
+  readonly rules: readonly ('gopher' | 'gopher-repetition' | 'c4' | 'fineweb')[];
+  /**
+   * Bounds in place of those of the rules, or of further measures (see `score`): { words: { min: 20 }, short_lines: null }. null takes a rule out.
+   */
+  readonly limits?: {
+    readonly [k: string]: null | {
+      /**
+       * Least that passes.
+       */
+      readonly min?: number;
+      /**
+       * Greatest that passes.
+       */
+      readonly max?: number;
+    };
+  };
+  /**
+   * sentences first takes off, as C4 does, lines that do not end as sentences, have fewer than three words, or are about JavaScript and cookies; code and lists go with them.
+   */
+  readonly lines: 'keep' | 'sentences';
+  /**
+   * Field for what was measured, by name; none is written if left out.
+   */
+  readonly as?: string;
+}
+
+/**
  * Some of the rows, drawn by the seed and each row's id, in the order in which they were drawn.
  */
 export interface SampleOptions {
@@ -304,6 +1042,127 @@ export interface SampleOptions {
 }
 
 /**
+ * A language model judges some of the rows, drawn by chance; all others pass. Rows that it disagrees with are rejects, and the note beside the result says how many of all rows are likely to be bad. For what was generated, translated or labelled by a machine.
+ */
+export interface SampleCheckOptions {
+  /**
+   * Address that /chat/completions stands below: https://api.openai.com/v1, http://localhost:8000/v1. It is not part of the key: the same model at another address gives the answers that are kept.
+   */
+  readonly endpoint: string;
+  /**
+   * Sent as a bearer token: "${env:OPENAI_API_KEY}".
+   */
+  readonly api_key?: string;
+  /**
+   * Further headers of each request. Values may be ${env:NAME}.
+   */
+  readonly headers?: {
+    readonly [k: string]: string;
+  };
+  /**
+   * Name of the model, as the server knows it.
+   */
+  readonly model: string;
+  /**
+   * Anything that tells two models of one name apart. Change it when the server has put another model behind the name: then everything is asked again.
+   */
+  readonly revision?: string | number;
+  /**
+   * Requests at a time, over all rows of the build. Nodes that ask the same model at the same address count together.
+   */
+  readonly concurrency: number;
+  /**
+   * Most requests within any 60 seconds.
+   */
+  readonly requests_per_minute?: number;
+  /**
+   * Most tokens within any 60 seconds, of questions and answers together: estimated before a request, counted after it.
+   */
+  readonly tokens_per_minute?: number;
+  /**
+   * Seconds until an answer must be here.
+   */
+  readonly timeout: number;
+  /**
+   * How often a request is sent again after trouble that may pass (a time-out, a status of 500 and above), waiting longer each time. A server that says it is busy (429) is asked up to 20 times, when it says. After that the row is rejected, and the next build tries it again.
+   */
+  readonly retries: number;
+  /**
+   * Share of the rows that are judged, drawn by the seed and each row's id.
+   */
+  readonly share: number;
+  /**
+   * Only rows with this field are judged: `augmented` for the copies that augment made.
+   */
+  readonly having?: string;
+  /**
+   * What the judge is asked: a Jinja template over the row's fields (all of them are {{ fields | tojson }}). Left out: whether the row is right, complete and well written.
+   */
+  readonly prompt?: string;
+  /**
+   * The system message, a template as well.
+   */
+  readonly system?: string;
+  /**
+   * Field that the judge's answer is compared with, capitals and white space aside: the prompt asks for a label or a short answer again. Left out, the judge is asked for a verdict.
+   */
+  readonly expect?: string;
+  /**
+   * Share of the judged rows that may be bad; with more, the node fails.
+   */
+  readonly limit?: number;
+  /**
+   * How often the judge is told that its verdict cannot be read and asked again.
+   */
+  readonly repairs: number;
+  /**
+   * Sampling temperature; the server's own if left out.
+   */
+  readonly temperature?: number;
+  /**
+   * Nucleus sampling.
+   */
+  readonly top_p?: number;
+  /**
+   * Most tokens of an answer. One that is cut off is rejected.
+   */
+  readonly max_tokens?: number;
+  /**
+   * Text, or a list of texts, at which the answer ends.
+   */
+  readonly stop?: string | readonly string[];
+  /**
+   * Of reasoning models: low, medium, high, or what the server knows.
+   */
+  readonly reasoning_effort?: string;
+  /**
+   * Further members of each request, as the server wants them: { top_k: 40 }.
+   */
+  readonly body?: {};
+  /**
+   * Another seed draws other rows.
+   */
+  readonly seed: number;
+  /**
+   * Prices of a million tokens, for the cost beside the counts.
+   */
+  readonly prices?: {
+    /**
+     * Of questions.
+     */
+    readonly input: number;
+    /**
+     * Of answers.
+     */
+    readonly output: number;
+    /**
+     * Written before the amount.
+     */
+    readonly currency: string;
+  };
+}
+
+/**
  * Writes a number about a text into a field of its own. A `filter` with `where` then keeps rows by it: when its bound moves, nothing is scored again.
  */
 export interface ScoreOptions {
@@ -312,13 +1171,148 @@ export interface ScoreOptions {
    */
   readonly field: string;
   /**
-   * characters, words: how many. The others are shares between 0 and 1: unique_words, different words among all; punctuation (with symbols) and digits, among all characters; caps, capitals among letters; repetition, runs of three words that stood in the text before.
+   * characters, words: how many. The others are shares between 0 and 1: unique_words, different words among all; punctuation (with symbols) and digits, among all characters; caps, capitals among letters; repetition, runs of three words that stood in the text before. Of documents, as `quality` measures them: mean_word_length; symbols (# and …) for each word; alphabetic_words, those with a letter; stop_words, how many different small words of its language; bullet_lines, ellipsis_lines, ended_lines (by punctuation) and short_lines (under 30 characters) among all lines; line_breaks for each word; sentences, how many; duplicate_lines and duplicate_paragraphs, and the characters in them; top_2gram to top_4gram, characters in the commonest run of words; duplicate_5gram to duplicate_10gram, characters in runs that stood before.
    */
-  readonly measure: 'characters' | 'words' | 'unique_words' | 'punctuation' | 'digits' | 'caps' | 'repetition';
+  readonly measure:
+    | 'characters'
+    | 'words'
+    | 'unique_words'
+    | 'punctuation'
+    | 'digits'
+    | 'caps'
+    | 'repetition'
+    | 'mean_word_length'
+    | 'symbols'
+    | 'alphabetic_words'
+    | 'stop_words'
+    | 'bullet_lines'
+    | 'ellipsis_lines'
+    | 'ended_lines'
+    | 'short_lines'
+    | 'line_breaks'
+    | 'sentences'
+    | 'duplicate_lines'
+    | 'duplicate_line_characters'
+    | 'duplicate_paragraphs'
+    | 'duplicate_paragraph_characters'
+    | 'top_2gram'
+    | 'top_3gram'
+    | 'top_4gram'
+    | 'duplicate_5gram'
+    | 'duplicate_6gram'
+    | 'duplicate_7gram'
+    | 'duplicate_8gram'
+    | 'duplicate_9gram'
+    | 'duplicate_10gram';
   /**
    * Field of the number; called as the measure if left out.
    */
   readonly as?: string;
+}
+
+/**
+ * Removes rows that mean nearly the same: their texts are embedded, by a model of a local folder or by a server, and rows whose vectors point in nearly the same direction are joined. Of all that are joined, directly or through others, one stays. Every embedding is kept, so that another threshold embeds nothing again.
+ */
+export interface SemanticDedupOptions {
+  /**
+   * Folder of a model that embeds sentences: tokenizer.json and model.onnx or onnx/model.onnx, as sentence-transformers' repositories on the Hub hold them. Its numbers come from ONNX Runtime on the CPU, one text at a time: they do not depend on the number of workers, and between kinds of processors they differ in the last digits only.
+   */
+  readonly path?: string;
+  /**
+   * Field to compare, or a list of them, taken together. Left out: `text`, and in rows without it every text they hold. A row without text stays.
+   */
+  readonly field?: string | readonly string[];
+  /**
+   * Cosine from which two texts mean the same. What it means depends on the model: look at what is dropped.
+   */
+  readonly threshold: number;
+  /**
+   * Which one stays: the first in order, or the one with the longest text.
+   */
+  readonly keep: 'first' | 'longest';
+  /**
+   * Put before each text, as some models want it ("query: ").
+   */
+  readonly prefix: string;
+  /**
+   * How a text's vector is made of those of its tokens: their mean, the first one, or the last. Left out: as the folder says (1_Pooling/config.json), else the mean.
+   */
+  readonly pooling?: 'mean' | 'cls' | 'last';
+  /**
+   * File of the graph in the folder, where it is neither onnx/model.onnx nor model.onnx: onnx/model_quantized.onnx.
+   */
+  readonly graph?: string;
+  /**
+   * Tokens that a text is cut to, where they are fewer than the model can read.
+   */
+  readonly max_tokens?: number;
+  /**
+   * Address of a server that /embeddings stands below, in place of a folder: https://api.openai.com/v1. It is not part of the key.
+   */
+  readonly endpoint?: string;
+  /**
+   * Sent as a bearer token: "${env:OPENAI_API_KEY}".
+   */
+  readonly api_key?: string;
+  /**
+   * Further headers of each request. Values may be ${env:NAME}.
+   */
+  readonly headers?: {
+    readonly [k: string]: string;
+  };
+  /**
+   * Name of the model, as the server knows it.
+   */
+  readonly model?: string;
+  /**
+   * Anything that tells two models of one name apart. Change it when the server has put another model behind the name: then everything is asked again.
+   */
+  readonly revision?: string | number;
+  /**
+   * Requests at a time, over all rows of the build. Nodes that ask the same model at the same address count together.
+   */
+  readonly concurrency: number;
+  /**
+   * Most requests within any 60 seconds.
+   */
+  readonly requests_per_minute?: number;
+  /**
+   * Most tokens within any 60 seconds, of questions and answers together: estimated before a request, counted after it.
+   */
+  readonly tokens_per_minute?: number;
+  /**
+   * Seconds until an answer must be here.
+   */
+  readonly timeout: number;
+  /**
+   * How often a request is sent again after trouble that may pass (a time-out, a status of 500 and above), waiting longer each time. A server that says it is busy (429) is asked up to 20 times, when it says. After that the row is rejected, and the next build tries it again.
+   */
+  readonly retries: number;
+  /**
+   * Length of the vectors, of models that can be asked for shorter ones.
+   */
+  readonly dimensions?: number;
+  /**
+   * Texts in a request.
+   */
+  readonly batch: number;
+  /**
+   * Price of a million tokens, for the cost beside the counts.
+   */
+  readonly prices?: {
+    /**
+     * Of texts.
+     */
+    readonly input: number;
+    /**
+     * Of answers: embeddings have none.
+     */
+    readonly output: number;
+    /**
+     * Written before the amount.
+     */
+    readonly currency: string;
+  };
 }
 
 /**
@@ -455,19 +1449,51 @@ export interface StatsOptions {
 }
 
 /**
+ * Unifies terms by a glossary: every variant of a term becomes the term, so that one thing has one name in all of the data.
+ */
+export interface TermsOptions {
+  /**
+   * Terms with their variants: { fine-tuning: [finetuning, fine tuning], GPU: graphics card }. A term without variants (null) unifies its capitals.
+   */
+  readonly terms?: {
+    readonly [k: string]: string | readonly string[] | null;
+  };
+  /**
+   * File with more terms: YAML or JSON (a map as in terms, or a list of {term, variants}), or CSV with a header, the term in the first column and its variants in the others.
+   */
+  readonly file?: string;
+  /**
+   * Field to change, or a list of them; every text of the row if left out, however deep. A dot leads into maps and lists: messages.content.
+   */
+  readonly field?: string | readonly string[];
+  /**
+   * Take capitals and small letters as equal. A term in small letters keeps the capital of what it replaces at the beginning of a sentence.
+   */
+  readonly ignore_case: boolean;
+  /**
+   * Find variants as whole words only; in scripts without spaces (Chinese, Japanese, Thai), and before Korean particles, anywhere.
+   */
+  readonly whole_words: boolean;
+  /**
+   * Field for how often each term was put in place of a variant, such as { GPU: 2 }; none is written if left out.
+   */
+  readonly as?: string;
+}
+
+/**
  * Renders conversations in the model's chat format: token ids and an exact loss mask. Says what share of the tokens is trained; 0 % and 100 % fail.
  */
 export interface ChatOptions {
   /**
-   * harmony: gpt-oss's format, rendered here, for vocabularies with its special tokens. tokenizer: the chat template that the model brings (chat_template.jinja or tokenizer_config.json). jinja: the file in `template`.
+   * harmony: gpt-oss's format. chatml (Qwen and many others), llama3, gemma, mistral: those of the families. All five are rendered here, for vocabularies with their special tokens. alpaca: plain text under headings, for any model. tokenizer: the chat template that the model brings (chat_template.jinja or tokenizer_config.json). jinja: the file in `template`.
    */
-  readonly format: 'harmony' | 'tokenizer' | 'jinja';
+  readonly format: 'harmony' | 'chatml' | 'llama3' | 'gemma' | 'mistral' | 'alpaca' | 'tokenizer' | 'jinja';
   /**
    * Jinja file for `format: jinja`, as Hugging Face templates are written; {% generation %} blocks mark what carries loss.
    */
   readonly template?: string;
   /**
-   * Field with the list of messages: role, content, and optionally thinking, tool_calls, name, channel, train (false: no loss).
+   * Field with the list of messages: role, content, and optionally thinking, tool_calls, name, channel, train (false: no loss). Beside it a row may have `tools` and `response_format`, in OpenAI's shapes.
    */
   readonly messages: string;
   /**
@@ -479,6 +1505,10 @@ export interface ChatOptions {
    */
   readonly assistant: string;
   /**
+   * Field with what the user's text is about, for rows without messages; rows may lack it. Alpaca gives it a heading of its own (and reads `input` without this option), elsewhere it follows behind a blank line.
+   */
+  readonly input?: string;
+  /**
    * Field with the reasoning before the assistant's text, for rows without messages; rows may lack it.
    */
   readonly thinking: string;
@@ -486,6 +1516,14 @@ export interface ChatOptions {
    * Instructions for conversations that bring no system or developer message of their own: Harmony's developer message, elsewhere a system message.
    */
   readonly developer?: string;
+  /**
+   * JSON file with the functions that the assistant may call, for rows that bring no `tools` of their own: a list in OpenAI's shape. Harmony and ChatML render them; so does a Jinja template that can.
+   */
+  readonly tools?: string;
+  /**
+   * JSON file that says how answers must look, for rows that bring no `response_format` of their own: {name, description, schema}, alone or as OpenAI's json_schema. Harmony tells it to the model; answers that are not JSON are rejected.
+   */
+  readonly response_format?: string;
   /**
    * Harmony as openai/harmony renders it (vLLM's chat does), or as the Jinja template published with gpt-oss does (transformers).
    */
@@ -507,7 +1545,7 @@ export interface ChatOptions {
    */
   readonly model_identity: string;
   /**
-   * Which reasoning a Harmony sample leaves out. history: what the model did not see any more when it gave the last answer (before the first final one); the last answer keeps its own. always: openai/harmony's rule on the whole sample, so a single answer loses its reasoning. never: none. `dialect: hf` has its own rule.
+   * Which reasoning a sample leaves out. history: what the model did not see any more when it gave the last answer (Harmony: before the first final one; ChatML: before the last user message); the last answer keeps its own. always: in Harmony, openai/harmony's rule on the whole sample, so a single answer loses its reasoning; elsewhere all of it, which formats without a place for reasoning need. never: none. `dialect: hf` has its own rule.
    */
   readonly drop_analysis: 'history' | 'always' | 'never';
   /**
@@ -515,13 +1553,13 @@ export interface ChatOptions {
    */
   readonly loss: {
     /**
-     * Harmony channels whose content carries loss; the token that ends such a message does too.
+     * Channels whose content carries loss; the token that ends such a message does too. In ChatML <think> is analysis, and a message with calls is commentary; in Llama 3, Gemma, Mistral and Alpaca all is final.
      *
      * @minItems 1
      */
     readonly channels: readonly ('analysis' | 'commentary' | 'final')[];
     /**
-     * Also train the headers that the model writes itself, such as <|channel|>final<|message|>. Off, the model keeps its habit of when to think; on, rows without reasoning teach it to answer at once. Headers of tool calls always count: the function's name stands there. Other formats train all that follows the generation prompt.
+     * Also train the headers that the model writes itself, such as <|channel|>final<|message|>. Off, the model keeps its habit of when to think; on, rows without reasoning teach it to answer at once. Headers of tool calls always count: the function's name stands there. Other formats have no headers that the model writes.
      */
     readonly headers: boolean;
     /**
@@ -664,7 +1702,7 @@ export interface GenerateOptions {
    */
   readonly backend: 'embedded';
   /**
-   * YAML or JSON file: a list of texts, of {user, system}, or of {messages: [{role, content}]}.
+   * YAML or JSON file: a list of texts, of {user, system}, or of {messages: [{role, content}]}; the last two may have tools and response_format, as rows of the template chat.
    */
   readonly prompts: string;
   /**
@@ -672,9 +1710,9 @@ export interface GenerateOptions {
    */
   readonly reasoning: ('low' | 'medium' | 'high') | readonly ('low' | 'medium' | 'high')[];
   /**
-   * Chat format, as in the template chat: harmony, the model's own (tokenizer), or a Jinja file (jinja).
+   * Chat format, as in the template chat: one of the families' (harmony, chatml, llama3, gemma, mistral, alpaca), the model's own (tokenizer), or a Jinja file (jinja).
    */
-  readonly format: 'harmony' | 'tokenizer' | 'jinja';
+  readonly format: 'harmony' | 'chatml' | 'llama3' | 'gemma' | 'mistral' | 'alpaca' | 'tokenizer' | 'jinja';
   /**
    * Jinja file for `format: jinja`.
    */

@@ -9,6 +9,7 @@ export interface Flags {
   readonly profile: readonly string[];
   readonly set: readonly string[];
   readonly force: readonly string[];
+  readonly refresh: readonly string[];
   readonly 'keep-going': boolean;
   readonly trace: boolean;
   readonly jobs: string | undefined;

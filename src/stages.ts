@@ -22,8 +22,11 @@ export interface StageInterface {
   readonly version: number;
   /** By name; a bare `from: node` goes to the first. */
   readonly inputs: Readonly<Record<string, Port>>;
-  /** Takes any number of inputs, of any type, under names of the recipe's choosing; a bare `from: node` is called `in`. */
-  readonly anyInputs?: boolean;
+  /**
+   * Takes any number of inputs under names of the recipe's choosing: of any type, a bare `from: node` being called `in`; or,
+   * one or more of the type that it says, a bare one being called so.
+   */
+  readonly anyInputs?: true | { readonly bare: string; readonly type: ArtifactType };
   readonly outputs: Readonly<Record<string, ArtifactType>>;
   /** What a bare reference to the node means. */
   readonly default?: string;
@@ -31,8 +34,8 @@ export interface StageInterface {
   readonly outputsFromOptions?: { readonly except: readonly string[] };
   /** The value of this option names the only output; the first of them without it. */
   readonly outputFromOption?: { readonly option: string; readonly types: Readonly<Record<string, ArtifactType>> };
-  /** Looks at rows one by one or by groups, so has the outputs `rejects` and `dropped` too. */
-  readonly rowwise?: boolean;
+  /** false: gives rows, but neither rejects nor drops any, so it has no such outputs and takes no `mostly` of the engine's. */
+  readonly rejects?: false;
   /** With this value of the option it runs a program of these files (globs below `stages/`), which are in the key. */
   readonly environment?: readonly { readonly option: string; readonly is: string; readonly files: readonly string[] }[];
   /** `all`: uses every core, so nothing else runs beside it. */
@@ -83,6 +86,8 @@ export interface OptionSchema {
   readonly folder?: readonly string[];
   readonly root?: boolean;
   readonly secret?: boolean;
+  readonly elsewhere?: boolean;
+  readonly unkeyed?: boolean;
   readonly [keyword: string]: unknown;
 }
 

@@ -97,8 +97,17 @@ export interface Setup<Options> {
   readonly options: Options;
   /** Input files by option name. */
   readonly files: Readonly<Record<string, readonly InputFile[]>>;
-  /** Inputs that are not rows, by port: models and trees. */
-  readonly inputs: Readonly<Record<string, ModelInput | TreeInput>>;
+  /**
+   * All inputs by port but the rows that the stage looks at: models, trees, and rows that these are held against (of a port that
+   * is a list, all of them, ids prefixed by the inputs' names). When one of them changes, every row is worked on again.
+   */
+  readonly inputs: Readonly<Record<string, Input>>;
+}
+
+/** A part of a row's text as people are shown it. */
+export interface Stretch {
+  readonly text: string;
+  readonly marked: boolean;
 }
 
 /** For stages that ask others: a server, or a model that takes its time. */
@@ -132,6 +141,8 @@ export interface RowsStage<Options = unknown, State = unknown> {
   map(row: Row, emit: Emit, state: State, options: Options): void | Promise<void>;
   /** Numbers of one emitted row, always under the same names: the engine adds them up over the whole output. */
   tally?(emitted: Row, options: Options): Readonly<Record<string, number>>;
+  /** For people who look at an emitted row: its text in stretches, of which some are marked (what carries loss). */
+  stretches?(emitted: Row, state: State, options: Options): Promise<readonly Stretch[]>;
   /**
    * Says that a call costs time or money (a language model, an embedding): what it gave is then kept for each row, whatever
    * becomes of the build, and found again anywhere by the stage, its version, its options and the row's fields.
@@ -214,14 +225,57 @@ export interface OrderStage<Options = unknown> {
   take?(inputs: readonly { readonly name: string; readonly count: number }[], options: Options): readonly number[];
 }
 
-/** A stage that sums rows up: partial results a chunk of rows, merged in order, so that only changed chunks are read again. */
-export interface FoldStage<Options = unknown, Partial extends Json = Json> {
+/**
+ * A stage that sums rows up: partial results a chunk of rows, merged in order, so that only changed chunks are read again. However
+ * the chunks are put together (two at a time, neighbours first), the result must be the same.
+ */
+export interface FoldStage<Options = unknown, Partial extends Json = Json, State = unknown> {
   readonly kind: 'fold';
+  /** Once in each worker; what it returns reaches every `part`. */
+  setup?(setup: Setup<Options>, outside: Outside): State | Promise<State>;
   /** Plain JSON of these rows alone. */
-  part(rows: readonly Row[], options: Options): Partial;
+  part(rows: readonly Row[], options: Options, state: State): Partial | Promise<Partial>;
   merge(a: Partial, b: Partial, options: Options): Partial;
   /** The metrics of all rows; null when there are none. */
   finish(all: Partial | null, options: Options): Fields;
+}
+
+/**
+ * What a rule says of one row: null, that it is none of its business; true, that it keeps the rule; or why it breaks it. A rule
+ * that compares rows gives a key: of rows with equal keys all but the first break it, and `again` is why.
+ */
+export type Finding = null | true | string | { readonly key: string; readonly again: string };
+
+/** Of one rule: rows that were its business, and those of them that broke it. */
+export interface RuleCount {
+  readonly seen: number;
+  readonly broken: number;
+}
+
+export interface CheckCounts {
+  readonly rows: number;
+  /** Rows that broke a rule which marks them. */
+  readonly failing: number;
+  readonly rules: readonly RuleCount[];
+}
+
+/**
+ * A stage that looks whether rows keep rules, each alone or all together, and changes none. Rows that break one are in the output
+ * `failing`, with the reasons. Findings are kept, so that only changed rows are looked at again.
+ */
+export interface CheckStage<Options = unknown, State = unknown> {
+  readonly kind: 'check';
+  setup?(setup: Setup<Options>, outside: Outside): State | Promise<State>;
+  /** Of each rule whether it compares rows, and whether who breaks it is failing (else it is only counted). */
+  rules(options: Options): readonly { readonly compares: boolean; readonly marks: boolean }[];
+  /** A finding for each rule, in their order. */
+  look(row: Row, state: State, options: Options): readonly Finding[];
+  /** Whether failing rows stay in the output `rows`, too. */
+  keeps(options: Options): boolean;
+  /** The metrics of the output that holds them. */
+  report(counts: CheckCounts, options: Options): Fields;
+  /** A note for the build's table and what the user should see; or throws `StageError`, which fails the node. */
+  verdict(counts: CheckCounts, options: Options): { readonly note: string; readonly warnings: readonly string[] };
 }
 
 /** What a reader makes of one record or document, in the order of its file. */
@@ -271,6 +325,7 @@ export interface ReadStage<Options = unknown> {
   key?(options: Options): string | undefined;
 }
 
+/** Of `rejects`, rows whose field `transient` is true (a time-out) are tried again by the next build. */
 export interface RowsWriter {
   /** A finished row: `id` must be unique in the output. Await it: it resolves when there is room. */
   write(row: Row, at?: Lineage): Promise<void>;
@@ -296,6 +351,13 @@ export interface WholeContext<Options> {
   readonly scratch: string;
   /** Private folder that survives a killed build and is given again to the next one with the same key: checkpoints. */
   readonly work: string;
+  /**
+   * Private folder of this node, given again to every later run of it whatever its options: for what came from elsewhere
+   * (pages). It may be lost at any time, and another build may be at work in it, too.
+   */
+  readonly kept: string;
+  /** What came from elsewhere is to be asked for again (`--refresh`). */
+  readonly refresh: boolean;
   /** Aborted on Ctrl-C or when the build is given up. Save and return soon (within seconds); throw afterwards. */
   readonly signal: AbortSignal;
   /** Put before the command line of a program that is not ours, so that what it opens is seen: under `--trace` only. */
@@ -328,7 +390,8 @@ export type Stage<Options = unknown, State = unknown> =
   | PartitionStage<Options>
   | IndexStage<Options, State>
   | OrderStage<Options>
-  | FoldStage<Options>
+  | FoldStage<Options, Json, State>
+  | CheckStage<Options, State>
   | ReadStage<Options>
   | WholeStage<Options>;
 

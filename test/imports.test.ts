@@ -60,7 +60,6 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
 };
 
 const ONCE = [
-  'ajv',
   'execa',
   'listr2',
   'keyv',
@@ -70,6 +69,7 @@ const ONCE = [
   'chokidar',
   '@huggingface/jinja',
   'tokenizers',
+  'robots-parser',
 ];
 
 const files = ['stages', 'cache', 'src', 'schemas'].flatMap(sources);
@@ -95,11 +95,20 @@ describe('imports', () => {
     expect(users.length, users.join(', ')).toBeLessThanOrEqual(1);
   });
 
-  it('yaml is imported for the recipe and for the prompts', () => {
-    expect(files.filter(f => importsOf(f).includes('yaml'))).toEqual([
-      'stages/evaluators/prompts.ts',
-      'src/load/yaml.ts',
-    ]);
+  it('yaml is imported for the recipe, and for the files that stages read', () => {
+    expect(files.filter(f => importsOf(f).includes('yaml'))).toEqual(['stages/yaml.ts', 'src/load/yaml.ts']);
+  });
+
+  it('ajv is imported for recipes, and for the schemas of rows', () => {
+    expect(files.filter(f => importsOf(f).includes('ajv'))).toEqual(['stages/json-schema.ts', 'src/load/check.ts']);
+  });
+
+  it('ONNX Runtime is loaded by one module; others know its types', () => {
+    const loads = files.filter(f => /import\('onnxruntime-node'\)/.test(readFileSync(join(root, f), 'utf8')));
+    const imports = files.filter(f =>
+      /import (?!type)[^;]*from 'onnxruntime-node'/.test(readFileSync(join(root, f), 'utf8')),
+    );
+    expect([loads, imports]).toEqual([['stages/onnx/runtime.ts'], []]);
   });
 
   it('has no cycles', () => {

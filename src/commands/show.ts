@@ -1,18 +1,19 @@
 /** `finetune show`: the rows, metrics or files of a node's last result, for people to look at. */
 import { BlobReader } from '../../cache/blob.ts';
 import type { NodeRecord, StoredOutput } from '../../cache/records.ts';
-import type { Row } from '../../stages/contract.ts';
 import { type Call, type ExitCode, usage, wholeNumber } from '../command.ts';
 import { rowsSource, treeFiles } from '../engine/artifact.ts';
 import { type Engine, openEngine } from '../engine/engine.ts';
 import { readChunk } from '../engine/reading.ts';
+import { stretchesOf } from '../engine/stretches.ts';
 import { FailureError, fail } from '../failure.ts';
 import type { GraphNode } from '../load/graph.ts';
 import { select } from '../load/select.ts';
 import { didYouMean } from '../load/suggest.ts';
 import { thousands } from '../views/numbers.ts';
+import { choosePalette } from '../views/palette.ts';
 import { columns, print, printJson } from '../views/print.ts';
-import { visible } from '../views/printable.ts';
+import { rowLines } from '../views/row-text.ts';
 import { showVariants } from './show/variants.ts';
 
 export const run = async ({ flags, names, env }: Call): Promise<ExitCode> => {
@@ -40,26 +41,22 @@ export const run = async ({ flags, names, env }: Call): Promise<ExitCode> => {
           : `${name} has no output "${output}"${didYouMean(output, known)}`,
       );
     }
-    showOutput(engine, record, `${name}${wanted ? `.${wanted}` : ''}`, record.outputs[output]!, most, flags.json);
+    const title = `${name}${wanted ? `.${wanted}` : ''}`;
+    const shown = record.outputs[output]!;
+    if (shown.type === 'rows') await showRows(engine, shown, { node, output, title, most, json: flags.json, env });
+    else showOther(engine, record, shown, flags.json);
     return 0;
   } finally {
     engine.close();
   }
 };
 
-const showOutput = (
-  engine: Engine,
+const showOther = (
+  { store }: Engine,
   record: NodeRecord,
-  title: string,
-  output: StoredOutput,
-  most: number,
+  output: Exclude<StoredOutput, { type: 'rows' }>,
   json: boolean,
 ): void => {
-  const { store } = engine;
-  if (output.type === 'rows') {
-    showRows(engine, title, output, most, json);
-    return;
-  }
   if (output.type === 'metrics') {
     const value: unknown = JSON.parse(store.read(output.digest)?.toString() ?? '{}');
     if (json) printJson(value);
@@ -90,25 +87,45 @@ const showOutput = (
     );
 };
 
-const showRows = (
-  { store }: Engine,
-  title: string,
-  output: Extract<StoredOutput, { type: 'rows' }>,
-  most: number,
-  json: boolean,
-): void => {
-  const source = rowsSource(store, output.digest);
+const showRows = async (
+  engine: Engine,
+  stored: Extract<StoredOutput, { type: 'rows' }>,
+  {
+    node,
+    output,
+    title,
+    most,
+    json,
+    env,
+  }: {
+    readonly node: GraphNode;
+    readonly output: string;
+    readonly title: string;
+    readonly most: number;
+    readonly json: boolean;
+    readonly env: NodeJS.ProcessEnv;
+  },
+): Promise<void> => {
+  const source = rowsSource(engine.store, stored.digest);
   if (!source) {
     const message = `the rows of ${title} are no longer whole in the store`;
     throw new FailureError([{ reason: 'not-built', message, advice: 'build it again' }]);
   }
+  const stretches = json || output !== 'rows' || source.count === 0 ? null : await stretchesOf(engine, node, env);
+  const style = {
+    palette: choosePalette(env, process.stdout.isTTY === true),
+    columns: process.stdout.columns ?? null,
+  };
   const reader = new BlobReader();
   let shown = 0;
   try {
     for (let i = 0; i < source.chunks.length && shown < most; i++) {
       for (const row of readChunk(reader, source, i).slice(0, most - shown)) {
         if (json) printJson({ id: row.id, parent: row.parent, ...row.fields });
-        else print(inLines(row));
+        else {
+          const lines = rowLines({ ...row, stretches: stretches && (await stretches(row)) }, style);
+          print(`${lines.join('\n')}\n`);
+        }
         shown++;
       }
     }
@@ -116,18 +133,4 @@ const showRows = (
     reader.close();
   }
   if (!json) print(`${thousands(shown)} of ${thousands(source.count)} rows of ${title}`);
-};
-
-const LONGEST = 600;
-
-const inLines = (row: Row): string => {
-  const fields = Object.entries(row.fields).map(([name, value]) => {
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}… (${thousands(text.length)} characters)` : text;
-    const lines = cut.split('\n').map(visible);
-    return lines.length === 1
-      ? `  ${name}: ${lines[0]}`.trimEnd()
-      : `  ${name}:\n${lines.map(l => `    ${l}`).join('\n')}`;
-  });
-  return [visible(row.id), ...fields, ''].join('\n');
 };

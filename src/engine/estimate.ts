@@ -7,6 +7,7 @@ import { dirtyRows, rowChanges } from './compare/row-changes.ts';
 import type { Difference } from './fingerprint.ts';
 import { keyName } from './inputs.ts';
 import type { KnownNode } from './keys.ts';
+import { primaryPort } from './rows/run-rows.ts';
 
 export interface Estimate {
   /** Rows to compute; null where rows are not the unit, or nobody can know. */
@@ -44,8 +45,9 @@ export const estimate = async (input: EstimateInput): Promise<Estimate & { reado
   const there = elsewhere === null ? null : { seconds: elsewhere, rows: null };
   const cost = builds.cost(recipe, node.name) ?? before ?? there;
   const files = node.section === 'sources' ? changedFiles(input) : null;
-  const of = Object.values(node.inputs)
-    .flatMap(i => (i.port.type === 'rows' ? i.from : []))
+  const primary = isByRow(node) ? primaryPort(node) : null;
+  const of = Object.entries(node.inputs)
+    .flatMap(([port, i]) => (i.port.type === 'rows' && (primary === null || port === primary) ? i.from : []))
     .map(r => input.counts.get(`${r.node}.${r.output}`) ?? null)
     .reduce<number | null>((sum, n) => (sum === null || n === null ? null : sum + n), 0);
   const total = Object.keys(node.inputs).length === 0 ? null : of;
@@ -70,7 +72,8 @@ export const estimate = async (input: EstimateInput): Promise<Estimate & { reado
 const isByRow = (node: GraphNode): boolean =>
   node.section !== 'trainer' &&
   node.section !== 'evaluators' &&
-  Object.values(node.outputs).every(type => type === 'rows');
+  Object.values(node.outputs).includes('rows') &&
+  Object.values(node.outputs).every(type => type === 'rows' || type === 'metrics');
 
 /** Of a training: the last one's time, by the rows that its steps take; null where one of the two is counted otherwise. */
 const trainingSeconds = (node: GraphNode, last: NodeRecord | null, rows: number | null): number | null => {
@@ -107,7 +110,10 @@ const changedShare = async (
   { known, store, last, differences, shares }: EstimateInput,
   total: number | null,
 ): Promise<{ share: number; rows: number | null }> => {
-  if (differences.some(d => !d.path.startsWith('inputs'))) return { share: 1, rows: total };
+  // Rows that are only held against others change every row, as an option does.
+  const primary = `inputs.${primaryPort(known.node)}`;
+  if (differences.some(d => d.path !== primary && (!d.path.startsWith('inputs') || isRows(known.node, d.path))))
+    return { share: 1, rows: total };
   if (known.print && differences.length === 0) {
     // Rows to be tried again; or else a result that has been lost.
     const again = last?.tallies.again ?? 0;
@@ -117,15 +123,18 @@ const changedShare = async (
     const rows = await newRows(store, differences);
     if (rows !== null) return { share: total ? Math.min(1, rows / total) : 1, rows };
   }
-  const parts = Object.values(known.node.inputs).flatMap(({ port, from }) =>
+  const parts = Object.entries(known.node.inputs).flatMap(([name, { from }]) =>
     from.map(r => {
       const share = shares.get(r.node) ?? 1;
-      // Another model or adapter is another for every row.
-      return share > 0 && port.type !== 'rows' ? 1 : share;
+      // Another model, or other rows to be held against, is another for every row.
+      return share > 0 && name !== primaryPort(known.node) ? 1 : share;
     }),
   );
   return { share: Math.max(0, ...parts), rows: null };
 };
+
+/** Whether a difference is one of rows. */
+const isRows = ({ inputs }: GraphNode, path: string): boolean => inputs[path.split('.')[1] ?? '']?.port.type === 'rows';
 
 /** Above this many rows in new chunks all of them are taken for new ones, rather than read. */
 const READ = 20_000;

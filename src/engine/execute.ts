@@ -6,6 +6,7 @@ import type { StoredOutput } from '../../cache/records.ts';
 import { storeTree } from '../../cache/tree.ts';
 import { LOOSE_FROM } from '../../cache/writing.ts';
 import type { Fields, ModelInput, Stage, TreeInput, WholeStage } from '../../stages/contract.ts';
+import type { GraphNode } from '../load/graph.ts';
 import { stageOf } from '../stages.ts';
 import { lazyTree, rowsSource, treeFolder } from './artifact.ts';
 import type { Executed, Execution } from './execution.ts';
@@ -83,7 +84,7 @@ export const execute = async (run: Execution): Promise<Executed> => {
         told,
         ...(here ? { expect: here.expect, progress: () => {} } : { progress: run.progress }),
       };
-      ran = await runRows(context, stage, run, value => void metrics.set('metrics', value));
+      ran = await runRows(context, stage, run, value => void metrics.set(reportOf(node), value));
     }
     const outputs: Record<string, StoredOutput> = {};
     for (const [output, type] of Object.entries(node.outputs)) {
@@ -124,6 +125,10 @@ export const execute = async (run: Execution): Promise<Executed> => {
     for (const folder of Object.values(job.outputFolders)) removeSoon(folder, job.scratch);
   }
 };
+
+/** The output that holds what a stage over rows measures. */
+const reportOf = ({ outputs }: GraphNode): string =>
+  Object.keys(outputs).find(output => outputs[output] === 'metrics') ?? 'metrics';
 
 /** What comes of a node while it runs. */
 interface Taken {
@@ -182,6 +187,7 @@ const makeJob = (run: Execution, stage: Stage, print: string): NodeJob => {
   const folders: Record<string, ModelInput | TreeInput> = {};
   const metrics: Record<string, Fields> = {};
   const rows: Record<string, RowsSource[]> = {};
+  const primary = primaryPort(node);
   for (const [port, artifacts] of Object.entries(run.inputs)) {
     for (const [i, a] of artifacts.entries()) {
       if (a.type === 'model') folders[port] = { type: 'model', folder: a.folder, files: a.files };
@@ -190,7 +196,7 @@ const makeJob = (run: Execution, stage: Stage, print: string): NodeJob => {
           ? lazyTree(store, a.digest)
           : { type: 'tree', folder: treeFolder(store, a.digest) };
       else if (a.type === 'metrics') metrics[port] = JSON.parse(store.read(a.digest)!.toString());
-      else if (a.type === 'rows' && stage.kind === 'whole') {
+      else if (a.type === 'rows' && (stage.kind === 'whole' || port !== primary)) {
         const prefix = node.inputs[port]!.port.list ? listNames(node.inputs[port]!.from)[i]! : '';
         const source = rowsSource(store, a.digest, prefix);
         if (!source) throw new BlobCorrupt(a.digest, 'is not whole in the store');

@@ -251,6 +251,14 @@ export class NodeBuild {
       if (this.#c.files.states(Object.values(look).flat()) !== before) return null;
       throwIfCodeChanged(node, this.#c.files);
       throwIfModelChanged(node, this.#inputs, this.#c.files);
+      const { rows } = done.outputs;
+      const { warnings: seen, ...judged } = verdict(
+        done.stage,
+        done.tallies,
+        options,
+        rows?.type === 'rows' ? rows.rows : 0,
+      );
+      for (const line of seen) warn(line);
       const record: NodeRecord = {
         document: print.document,
         outputs: done.outputs,
@@ -260,7 +268,7 @@ export class NodeBuild {
         computed: Object.values(node.outputs).includes('rows') ? done.computed : null,
         tallies: done.tallies,
         warnings,
-        ...verdict(done.stage, done.tallies, options, done.outputs.rows?.type === 'rows' ? done.outputs.rows.rows : 0),
+        ...judged,
       };
       const of = { print: done.print, recipe: this.#c.graph.id, node: name };
       return await records.publish(print.key, record, this.#isAsked() ? 'forced' : true, of);

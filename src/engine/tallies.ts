@@ -1,23 +1,30 @@
 /** What a node's counts say: the stage's own verdict on them, the rows for the table, and the note beside it. */
 import type { NodeRecord } from '../../cache/records.ts';
-import { StageError } from '../../stages/contract.ts';
+import { type Stage, StageError } from '../../stages/contract.ts';
 import type { GraphNode } from '../load/graph.ts';
+import { countsOf } from './rows/run-check.ts';
 
 /** The stage's note about its totals, or the failure that it sees in them. */
 export const verdict = (
-  stage: { kind: string; verdict?: unknown },
+  stage: Stage,
   tallies: Readonly<Record<string, number>>,
   options: unknown,
   rows: number,
-): Pick<NodeRecord, 'note' | 'failure'> => {
-  // Of no rows there is nothing to say: that all were rejected or dropped is the failure then.
-  if (stage.kind !== 'rows' || typeof stage.verdict !== 'function' || rows === 0) return { note: null, failure: null };
+): Pick<NodeRecord, 'note' | 'failure'> & { readonly warnings: readonly string[] } => {
+  const nothing = { note: null, failure: null, warnings: [] };
   try {
-    return { note: (stage.verdict(tallies, options) as { note: string }).note, failure: null };
+    if (stage.kind === 'check') {
+      const counts = countsOf(tallies);
+      return counts.rows === 0 ? nothing : { ...stage.verdict(counts, options), failure: null };
+    }
+    // Of no rows there is nothing to say: that all were rejected or dropped is the failure then.
+    if (stage.kind !== 'rows' || !stage.verdict || rows === 0) return nothing;
+    return { ...nothing, note: stage.verdict(tallies, options).note };
   } catch (error) {
     if (!(error instanceof StageError)) throw error;
     return {
       note: null,
+      warnings: [],
       failure: { reason: error.reason, message: error.message, ...(error.advice ? { advice: error.advice } : {}) },
     };
   }

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BlobReader } from '../../cache/blob.ts';
 import { shortHash } from '../../cache/digest.ts';
-import type { Fields, Lineage, Row, WholeContext } from '../../stages/contract.ts';
+import type { Fields, Input, Lineage, Row, WholeContext } from '../../stages/contract.ts';
 import { type Redact, redactor } from '../redact.ts';
 import { Counter, HashTable } from './hash-table.ts';
 import type { NodeJob } from './protocol.ts';
@@ -58,6 +58,14 @@ export class Outputs {
   }
 }
 
+/** By port, what a stage is given to read. */
+export const inputsOf = (job: NodeJob, reader: BlobReader): Record<string, Input> => {
+  const inputs: Record<string, Input> = { ...job.folders };
+  for (const [port, sources] of Object.entries(job.rows)) inputs[port] = rowsInput(reader, sources);
+  for (const [port, value] of Object.entries(job.metrics)) inputs[port] = { type: 'metrics', value };
+  return inputs;
+};
+
 /** The context of a whole stage, the same in a worker and in the main thread. */
 export const wholeContext = (
   job: NodeJob,
@@ -70,13 +78,10 @@ export const wholeContext = (
   const seen = new Map<string, HashTable>();
   const contents = new Counter();
   const redact = redactor(job.secrets);
-  const inputs: Record<string, WholeContext<unknown>['inputs'][string]> = { ...job.folders };
-  for (const [port, sources] of Object.entries(job.rows)) inputs[port] = rowsInput(reader, sources);
-  for (const [port, value] of Object.entries(job.metrics)) inputs[port] = { type: 'metrics', value };
   return {
     options: job.options,
     files: job.files,
-    inputs,
+    inputs: inputsOf(job, reader),
     rows: output => ({
       write: (row, at) => {
         let ids = seen.get(output);

@@ -9,10 +9,11 @@ import type { NodeJob } from './protocol.ts';
 import { cutFile, namedParts } from './rows/cut-file.ts';
 import { type Memo, map } from './rows/map.ts';
 import { readPart, scan } from './rows/read-file.ts';
-import { sketch } from './rows/sketches.ts';
+import { isSketched, sketch } from './rows/sketches.ts';
 import type { CutAnswer, CutTask, FoldAnswer, Task } from './rows/tasks.ts';
+import { writeChecked } from './rows/write-checked.ts';
 import { writeDealt } from './rows/write-dealt.ts';
-import { Outputs, type Sink, wholeContext } from './whole.ts';
+import { inputsOf, Outputs, type Sink, wholeContext } from './whole.ts';
 
 export interface Work {
   readonly computed: number;
@@ -51,11 +52,9 @@ export class NodeWork {
 
   async #setUp(): Promise<Opened> {
     const stage = await loadStage(this.#job.module);
-    const { options, files, folders: inputs } = this.#job;
-    const state =
-      stage.kind === 'rows' || stage.kind === 'group' || stage.kind === 'index'
-        ? await stage.setup?.({ options, files, inputs }, this.#outside)
-        : undefined;
+    const { options, files } = this.#job;
+    const inputs = inputsOf(this.#job, this.#reader);
+    const state = 'setup' in stage ? await stage.setup?.({ options, files, inputs }, this.#outside) : undefined;
     return { stage, state };
   }
 
@@ -73,17 +72,21 @@ export class NodeWork {
         if (stage.kind !== 'rows' && stage.kind !== 'group') return wrong();
         return map(task, { stage, state, options, reader, redact: this.#redact, memo, send, waits, finished });
       case 'sketch':
-        if (stage.kind !== 'keyed' && stage.kind !== 'partition' && stage.kind !== 'index' && stage.kind !== 'order')
-          return wrong();
+        if (!isSketched(stage)) return wrong();
         return sketch(task, stage, { state, options, reader, finished });
       case 'deal':
         return writeDealt(task, reader, send);
       case 'fold': {
         if (stage.kind !== 'fold') return wrong();
         const rows = task.chunks.map(at => decodeRows(reader.read(at)));
-        const parts = rows.map(r => stage.part(r, options));
+        const parts: unknown[] = [];
+        for (const r of rows) parts.push(await stage.part(r, options, state));
         return { computed: rows.reduce((n, r) => n + r.length, 0), parts } satisfies FoldAnswer;
       }
+      case 'judge':
+        return stage.kind === 'check'
+          ? writeChecked(task, stage, { state, options, reader, redact: this.#redact, send })
+          : wrong();
       case 'cut':
         return { stretches: await cut(task, stage, options) } satisfies CutAnswer;
       case 'scan':

@@ -6,6 +6,10 @@ import type { Path, Value } from './value.ts';
 
 interface Asked {
   readonly from: Value | undefined;
+  /** What the input of a bare `from: node` is called. */
+  readonly bare: string;
+  /** Whether the names become those of environment variables. */
+  readonly inEnvironment: boolean;
   /** Path of `from`. */
   readonly at: Path;
   place(path: Path, key?: boolean): Place;
@@ -17,17 +21,25 @@ interface Asked {
 
 const NAME = /^[a-z][a-z0-9_-]*$/;
 
-/** A bare `from: node` is called `in`. */
-export const anyInputs = ({ from, at, place, fail, resolve, typeOf }: Asked): GraphNode['inputs'] => {
+export const anyInputs = ({
+  from,
+  bare,
+  inEnvironment,
+  at,
+  place,
+  fail,
+  resolve,
+  typeOf,
+}: Asked): GraphNode['inputs'] => {
   if (from === undefined || from === null) return {};
   const inputs: Record<string, { port: Port; from: readonly Reference[] }> = {};
   const named = typeof from === 'object' && !Array.isArray(from);
   /** By the name in the environment. */
   const taken = new Map<string, string>();
-  for (const [name, value] of named ? Object.entries(from) : [['in', from] as const]) {
+  for (const [name, value] of named ? Object.entries(from) : [[bare, from] as const]) {
     const path = named ? [...at, name] : at;
     const word = name.replaceAll('-', '_');
-    const before = taken.get(word);
+    const before = inEnvironment ? taken.get(word) : undefined;
     const why = !NAME.test(name)
       ? `"${name}" is not a name: small letters, digits, "_" and "-", a letter first`
       : before !== undefined

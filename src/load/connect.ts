@@ -109,9 +109,13 @@ export const connect = (
     const ports = draft.schema.stage.inputs;
     const at: Path = [draft.section, draft.entry.name, 'from'];
     const { from } = draft.variant;
-    if (draft.schema.stage.anyInputs) {
-      const resolve = (value: Value, path: Path) => resolveReference(draft, value, path, null);
-      return anyInputs({ from, at, place, fail, resolve, typeOf: r => outputs.get(r.node)![r.output]! });
+    const { anyInputs: any } = draft.schema.stage;
+    if (any) {
+      const [port, bare] = any === true ? [null, 'in'] : [{ type: any.type }, any.bare];
+      const resolve = (value: Value, path: Path) => resolveReference(draft, value, path, port);
+      if (port && (from === undefined || from === null)) missing(draft, '"from"', port);
+      const typeOf = (r: Reference) => outputs.get(r.node)![r.output]!;
+      return anyInputs({ from, bare, inEnvironment: any === true, at, place, fail, resolve, typeOf });
     }
     const inputs: Record<string, { port: Port; from: Reference[] }> = {};
     const bind = (name: string, value: Value, path: Path): void => {
@@ -148,15 +152,17 @@ export const connect = (
       const near =
         typeof from === 'object' && from !== null && Object.keys(from).find(k => !ports[k] && nearest(k, [name]));
       if (near) continue;
-      const one = Object.keys(ports).length === 1;
-      fail({
-        reason: 'missing-input',
-        message: `${draft.entry.name} needs ${one ? '"from"' : `"from.${name}"`}: ${WORDS[port.type]}`,
-        place: place([draft.section, draft.entry.name], true),
-      });
+      missing(draft, Object.keys(ports).length === 1 ? '"from"' : `"from.${name}"`, port);
     }
     return inputs;
   };
+
+  const missing = (draft: Draft, what: string, port: Port): void =>
+    fail({
+      reason: 'missing-input',
+      message: `${draft.entry.name} needs ${what}: ${WORDS[port.type]}`,
+      place: place([draft.section, draft.entry.name], true),
+    });
 
   const nodes = drafts.map((d): GraphNode => {
     const own = stageEnvironment(d.schema, d.options);
@@ -172,6 +178,8 @@ export const connect = (
       ...(d.says ? { says: d.says } : {}),
       code: own ? { ...d.code, ...own.code } : d.code,
       options: d.options,
+      ...(d.unkeyed.length > 0 ? { unkeyed: d.unkeyed } : {}),
+      ...(d.elsewhere ? { elsewhere: true } : {}),
       files: d.files,
       inputs: inputsOf(d),
       outputs: outputs.get(d.name)!,

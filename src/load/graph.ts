@@ -42,6 +42,10 @@ export interface GraphNode {
   readonly code: Readonly<Record<string, string>>;
   /** Defaults filled in; secrets are placeholders; file options are left out of it. */
   readonly options: { readonly [key: string]: Value };
+  /** Names of options that are not part of the key: where and how fast the work is done. */
+  readonly unkeyed?: readonly string[];
+  /** Whether rows are asked for elsewhere (an option names a server): its rows are dear, and another run may give others. */
+  readonly elsewhere?: true;
   readonly files: readonly FileOption[];
   readonly inputs: Readonly<Record<string, { readonly port: Port; readonly from: readonly Reference[] }>>;
   readonly outputs: Readonly<Record<string, ArtifactType>>;

@@ -20,6 +20,8 @@ export interface Draft extends Found {
   readonly entry: Entry;
   readonly variant: Variant;
   readonly options: Map_;
+  readonly unkeyed: readonly string[];
+  readonly elsewhere: boolean;
   readonly files: readonly FileOption[];
   readonly mostly: number;
   readonly resources: Resources | null;
@@ -86,7 +88,10 @@ const draft = ({ entry, found, variant, sure }: Instance, context: LoadContext):
   };
   const options = structuredClone(interpolate(entry.with, [...at, 'with'], scope)) as Map_;
   const rowwise = makesRows(found.schema.stage, options);
-  const properties = { ...found.schema.properties, ...(rowwise ? { mostly: MOSTLY } : {}) };
+  const properties: Readonly<Record<string, OptionSchema>> = {
+    ...found.schema.properties,
+    ...(rowwise ? { mostly: MOSTLY } : {}),
+  };
   const { place, fail } = scope;
   if (clean) {
     const path = [...at, 'with'];
@@ -97,6 +102,8 @@ const draft = ({ entry, found, variant, sure }: Instance, context: LoadContext):
   }
   const { mostly, ...rest } = options;
   const files = fileOptions(rest, found.schema, path => place([...at, 'with', ...path]));
+  const marked = (keyword: 'unkeyed' | 'elsewhere'): string[] =>
+    Object.entries(properties).flatMap(([option, p]) => (p[keyword] && rest[option] !== undefined ? [option] : []));
   const asked = interpolate(entry.resources ?? null, [...at, 'resources'], scope);
   const resources = readResources(asked, found.schema.stage.resources, {
     of: name,
@@ -108,6 +115,8 @@ const draft = ({ entry, found, variant, sure }: Instance, context: LoadContext):
     ...found,
     ...{ name: variant.name, section, uses, entry, variant, files, resources },
     options: rest,
+    unkeyed: marked('unkeyed'),
+    elsewhere: marked('elsewhere').length > 0,
     mostly: typeof mostly === 'number' ? mostly : 0.99,
   };
 };

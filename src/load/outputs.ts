@@ -20,7 +20,7 @@ const given = (stage: StageInterface, options: Readonly<Record<string, unknown>>
 
 /** Whether the stage makes rows under that name: it then has `rejects` and `dropped`, too, and takes `mostly`. */
 export const makesRows = (stage: StageInterface, options: Readonly<Record<string, unknown>>): boolean =>
-  !stage.outputsFromOptions && given(stage, options).rows === 'rows';
+  stage.rejects !== false && !stage.outputsFromOptions && given(stage, options).rows === 'rows';
 
 export const outputsOf = (stage: StageInterface, options: Readonly<Record<string, unknown>>): Outputs =>
   makesRows(stage, options)

@@ -46,6 +46,6 @@ const dear = async (engine: Engine, node: GraphNode, print: Fingerprint, slow: n
   const byRow = Object.hasOwn(node.outputs, 'rejects');
   const isOther = (): boolean =>
     !last || !byRow || differences(last.document, print.document).some(d => !/^(files|inputs)/.test(d.path));
-  if (node.says?.dear && isOther()) return 'each of its rows is dear';
+  if ((node.says?.dear || node.elsewhere) && isOther()) return 'each of its rows is dear';
   return last && last.seconds > slow && isOther() ? `its last run took ${Math.round(last.seconds)} s` : null;
 };

@@ -1,58 +1,53 @@
-/** Source `files`: documents (Markdown, HTML, text) and records (JSON Lines, CSV) of the recipe's folder. */
+/** Source `files`: documents (Markdown, HTML, text) and records (JSON Lines, JSON, CSV, Parquet) of the recipe's folder. */
 
 import { createReadStream } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import type { FilesOptions } from '../../schemas/types.ts';
 import { type InputFile, type Read, type ReadPart, type ReadStage, StageError } from '../contract.ts';
+import { EXTENSIONS, type Format, isRecords, kindOf } from './readers/format.ts';
+import { readRecords } from './readers/read-records.ts';
 import { MAX_DOCUMENT } from './readers/records.ts';
-
-type Format = 'markdown' | 'html' | 'text' | 'jsonl' | 'csv';
+import { BadArchive, unpackedWhole } from './readers/unpack.ts';
 
 export type Options = FilesOptions;
 
-const EXTENSIONS: Readonly<Record<string, Format>> = {
-  md: 'markdown',
-  markdown: 'markdown',
-  mdx: 'markdown',
-  html: 'html',
-  htm: 'html',
-  xhtml: 'html',
-  txt: 'text',
-  text: 'text',
-  rst: 'text',
-  jsonl: 'jsonl',
-  ndjson: 'jsonl',
-  csv: 'csv',
-  tsv: 'csv',
-};
-
-const extension = (name: string): string => /\.([^./]+)$/.exec(name)?.[1]?.toLowerCase() ?? '';
-
 const formatOf = ({ name }: InputFile, options: Options): Format => {
-  const format = options.format === 'auto' ? EXTENSIONS[extension(name)] : options.format;
+  const kind = kindOf(name);
+  if (options.format === 'parquet' && kind.compression) {
+    throw new StageError('unknown-format', `Parquet is not read out of ${kind.compression}: it compresses itself`, {
+      place: { path: name },
+      advice: 'Unpack the file.',
+    });
+  }
+  const format = options.format === 'auto' ? kind.format : options.format;
   if (format) return format;
   throw new StageError('unknown-format', 'the format cannot be told by the extension', {
     place: { path: name },
-    advice: `Name the format (format: text), or narrow \`paths\` to files that end in .${Object.keys(EXTENSIONS).join(', .')}.`,
+    advice: `Name the format (format: text), or narrow \`paths\` to files that end in .${Object.keys(EXTENSIONS).join(', .')}, each but Parquet also packed: .gz, .zst, .br.`,
   });
 };
 
-/** Readers are loaded when a file asks for them: htmlparser2 takes its time. */
 async function* batches(part: ReadPart, options: Options): AsyncGenerator<readonly Read[]> {
   const { file } = part;
   const format = formatOf(file, options);
-  if (format === 'jsonl') return yield* (await import('./readers/jsonl.ts')).jsonl(part);
-  if (format === 'csv') {
-    const delimiter = options.delimiter === 'auto' && extension(file.name) === 'tsv' ? 'tab' : options.delimiter;
-    return yield* (await import('./readers/csv.ts')).csv(part, delimiter);
-  }
-  if (file.size > MAX_DOCUMENT) return yield [{ reason: `larger than ${MAX_DOCUMENT / 2 ** 20} MB` }];
+  if (isRecords(format)) return yield* readRecords(part, { ...options, format });
+  const bytes = await documentOf(file);
+  if (bytes === null) return yield [{ reason: `larger than ${MAX_DOCUMENT / 2 ** 20} MB` }];
+  // htmlparser2 takes its time to be loaded.
   const { document } = await import('./readers/document.ts');
-  yield document(file.name, await buffer(createReadStream(file.path)), format, options.by);
+  yield document(file.name, bytes, format, options.by);
 }
+
+/** Null where it is too large. */
+const documentOf = async (file: InputFile): Promise<Buffer | null> => {
+  const { compression } = kindOf(file.name);
+  if (compression) return unpackedWhole(file, compression, MAX_DOCUMENT);
+  return file.size > MAX_DOCUMENT ? null : buffer(createReadStream(file.path));
+};
 
 /** Why a file could not be read, without the path of this machine; other errors are not expected. */
 const unreadable = (error: unknown): string => {
+  if (error instanceof BadArchive) return error.message;
   const known: Record<string, string> = {
     EACCES: 'permission denied',
     EPERM: 'permission denied',
@@ -65,8 +60,6 @@ const unreadable = (error: unknown): string => {
   return `cannot be read: ${why}`;
 };
 
-const isDocument = (format: Format): boolean => format !== 'jsonl' && format !== 'csv';
-
 export default {
   kind: 'read',
   option: 'paths',
@@ -78,9 +71,11 @@ export default {
     }
     for (const file of files) formatOf(file, options);
   },
-  givesIds: (file, options) => isDocument(formatOf(file, options)),
-  // A CSV file may quote line breaks, and begins with a header.
-  byLine: (file, options) => formatOf(file, options) === 'jsonl',
+  givesIds: (file, options) => !isRecords(formatOf(file, options)),
+  // A CSV file may quote line breaks, and begins with a header; what is packed has no lines yet.
+  byLine: (file, options) => formatOf(file, options) === 'jsonl' && kindOf(file.name).compression === null,
+  hasParts: (file, options) => formatOf(file, options) === 'parquet',
+  parts: async file => (await import('./readers/parquet.ts')).parquetParts(file),
   async *read(part, options) {
     try {
       yield* batches(part, options);

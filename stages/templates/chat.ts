@@ -2,14 +2,17 @@
 
 import { readFileSync } from 'node:fs';
 import type { ChatOptions } from '../../schemas/types.ts';
-import { type ModelInput, type Row, type RowsStage, StageError } from '../contract.ts';
-import { RowError, readConversation } from './conversation.ts';
+import { type InputFile, type Json, type ModelInput, type Row, type RowsStage, StageError } from '../contract.ts';
+import { type Columns, type Defaults, RowError, readConversation } from './conversation.ts';
 import type { Chat, Sample } from './render.ts';
+import { functionTools, readResponseFormat, readTools } from './tools.ts';
 
 type Options = ChatOptions;
 
 interface State {
   readonly chat: Chat;
+  readonly columns: Columns;
+  readonly defaults: Defaults;
   readonly limit: number;
 }
 
@@ -24,9 +27,26 @@ const cut = async (sample: Sample, limit: number, chat: Chat): Promise<Sample> =
   return { text: await chat.decode(ids), ids, trained };
 };
 
+const columnsOf = ({ format, messages, user, assistant, thinking, input }: Options): Columns => {
+  const apart = format === 'alpaca';
+  const field = input ?? (apart ? 'input' : undefined);
+  return { messages, user, assistant, thinking, ...(field === undefined ? {} : { input: { field, apart } }) };
+};
+
+/** What a JSON file of the recipe says, read by `read`; its mistakes fail the node. */
+const readDefault = <T>(file: InputFile | undefined, read: (value: Json, where: string) => T): T | undefined => {
+  if (!file) return undefined;
+  try {
+    return read(JSON.parse(readFileSync(file.path, 'utf8')) as Json, file.name);
+  } catch (error) {
+    const message = error instanceof SyntaxError ? `is not JSON: ${error.message}` : (error as Error).message;
+    throw new StageError('bad-definitions', message, { place: { path: file.name } });
+  }
+};
+
 /**
- * Rows in: `messages` (role, content, thinking, tool_calls, train), or an instruction and a response. Rows out, same
- * ids: `text` (as rendered), `input_ids`, `trained` (half-open ranges of input_ids that carry loss).
+ * Rows in: `messages` (role, content, thinking, tool_calls, train), or an instruction and a response; `tools` and
+ * `response_format` beside them. Rows out, same ids: `text` (as rendered), `input_ids`, `trained` (half-open ranges of input_ids that carry loss).
  */
 export default {
   kind: 'rows',
@@ -48,13 +68,25 @@ export default {
       options,
       ...(template ? { template: readFileSync(template.path, 'utf8') } : {}),
     });
-    return { chat, limit: options.max_tokens ?? chat.maxTokens ?? Number.POSITIVE_INFINITY };
+    const tools = readDefault(files.tools?.[0], (value, where) => {
+      const all = readTools(value, where);
+      functionTools(all ?? []);
+      return all;
+    });
+    const responseFormat = readDefault(files.response_format?.[0], readResponseFormat);
+    const defaults = { ...(tools ? { tools } : {}), ...(responseFormat ? { responseFormat } : {}) };
+    return {
+      chat,
+      columns: columnsOf(options),
+      defaults,
+      limit: options.max_tokens ?? chat.maxTokens ?? Number.POSITIVE_INFINITY,
+    };
   },
 
-  async map(row, emit, { chat, limit }, options) {
+  async map(row, emit, { chat, columns, defaults, limit }, options) {
     let sample: Sample;
     try {
-      const conversation = readConversation(row.fields, options);
+      const conversation = readConversation(row.fields, columns, defaults);
       if (!conversation.messages.some(m => m.role === 'assistant'))
         throw new RowError(`${options.messages}: nothing to learn, the assistant says nothing`);
       sample = await chat.sample(conversation);
@@ -80,6 +112,15 @@ export default {
           : 'no trained token: the loss policy leaves out all that the assistant says',
       );
     emit.keep(row, { text: sample.text, input_ids: sample.ids, trained: sample.trained });
+  },
+
+  async stretches(row, { chat }) {
+    const ids = row.fields.input_ids as readonly number[];
+    const ranges = row.fields.trained as unknown as readonly Range[];
+    const cuts = [0, ...ranges.flat(), ids.length];
+    const texts = await Promise.all(cuts.slice(1).map((end, i) => chat.decode(ids.slice(cuts[i]!, end))));
+    // Between two ranges, and around them, is what carries no loss.
+    return texts.map((text, i) => ({ text, marked: i % 2 === 1 })).filter(s => s.text !== '');
   },
 
   tally(row: Row) {

@@ -1,5 +1,9 @@
 /** The one conversation type between reading rows, rendering and tokenising, and the reader that makes it from a row. */
 import type { Fields, Json } from '../contract.ts';
+import { RowError } from './row-error.ts';
+import { isObject, type ResponseFormat, readResponseFormat, readTools, structuredAnswer } from './tools.ts';
+
+export { RowError } from './row-error.ts';
 
 export type Role = 'system' | 'developer' | 'user' | 'assistant' | 'tool';
 export type Channel = 'analysis' | 'commentary' | 'final';
@@ -14,6 +18,8 @@ export interface ToolCall {
 export interface Message {
   readonly role: Role;
   readonly content: string;
+  /** User: what the instruction is about, where the format keeps them apart (Alpaca). */
+  readonly input?: string;
   /** Reasoning before the content (assistant only). */
   readonly thinking?: string;
   readonly calls?: readonly ToolCall[];
@@ -29,12 +35,11 @@ export interface Message {
 
 export interface Conversation {
   readonly messages: readonly Message[];
-  /** Function definitions in OpenAI's shape, for templates that render them. */
+  /** Function definitions in OpenAI's shape, for formats that render them. */
   readonly tools?: readonly Json[];
+  /** What the assistant's answers are JSON by. */
+  readonly responseFormat?: ResponseFormat;
 }
-
-/** Expected trouble with one conversation: its message is the reject's reason and names the field. */
-export class RowError extends Error {}
 
 /** Where a row keeps its conversation: `messages`, or else the pair `user` and `assistant`. */
 export interface Columns {
@@ -42,12 +47,15 @@ export interface Columns {
   readonly user: string;
   readonly assistant: string;
   readonly thinking: string;
+  /** What the user's text is about, a text of its own for formats that keep it apart, else behind a blank line. */
+  readonly input?: { readonly field: string; readonly apart: boolean };
 }
+
+/** What rows that bring none of their own have. */
+export type Defaults = Pick<Conversation, 'tools' | 'responseFormat'>;
 
 const roles: ReadonlySet<string> = new Set(['system', 'developer', 'user', 'assistant', 'tool']);
 const channels: ReadonlySet<string> = new Set(['analysis', 'commentary', 'final']);
-const isObject = (value: Json | undefined): value is { readonly [key: string]: Json } =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 /** Datasets with fixed columns write null where a message has no such key. */
 const absent = (value: Json | undefined): value is null | undefined => value === undefined || value === null;
 
@@ -63,7 +71,9 @@ const optionalText = (value: Json | undefined, where: string): string | undefine
   return checked(value, where);
 };
 
-const contentText = (value: Json | undefined, where: string): string | undefined => {
+const contentText = (value: Json | undefined, where: string, role: string): string | undefined => {
+  // Answers in parts, and results of tools.
+  if (isObject(value) && (role === 'assistant' || role === 'tool')) return checked(JSON.stringify(value), where);
   if (!Array.isArray(value)) return optionalText(value, where);
   return value
     .map((part: Json, i: number) => {
@@ -84,6 +94,9 @@ const readCall = (value: Json, where: string): ToolCall => {
   return { name, arguments: args, ...(typeof value.id === 'string' ? { id: value.id } : {}) };
 };
 
+/** The names that data sets have for the reasoning of a message. */
+const REASONING = ['thinking', 'analysis', 'reasoning_content', 'reasoning', 'thought'];
+
 const readMessage = (value: Json, where: string): Message => {
   if (!isObject(value)) throw new RowError(`${where}: expected an object with "role" and "content"`);
   const role = value.role;
@@ -97,9 +110,11 @@ const readMessage = (value: Json, where: string): Message => {
   if (!absent(value.tool_calls) && !Array.isArray(value.tool_calls))
     throw new RowError(`${where}.tool_calls: expected a list`);
   const calls = (value.tool_calls ?? []) as readonly Json[];
-  const thinkingKey = ['thinking', 'analysis', 'reasoning_content'].find(key => !absent(value[key])) ?? 'thinking';
+  const thinkingKey = REASONING.find(key => !absent(value[key])) ?? 'thinking';
   const thinking = optionalText(value[thinkingKey], `${where}.${thinkingKey}`);
-  const content = contentText(value.content, `${where}.content`);
+  const given = contentText(value.content, `${where}.content`, role);
+  const parts = role === 'assistant' && !given ? structuredAnswer(value) : undefined;
+  const content = parts === undefined ? given : checked(parts, where);
   if (content === undefined && !(role === 'assistant' && calls.length > 0))
     throw new RowError(`${where}.content: missing`);
   if (role === 'assistant' && calls.length === 0 && content === '') throw new RowError(`${where}.content: empty`);
@@ -126,27 +141,50 @@ const required = (fields: Fields, name: string): string => {
   return text;
 };
 
-/** The conversation of a row. Throws `RowError` naming the field that is malformed. */
-export const readConversation = (fields: Fields, columns: Columns): Conversation => {
-  const list = fields[columns.messages];
-  const tools = fields.tools;
-  if (!absent(tools) && !Array.isArray(tools)) throw new RowError('tools: expected a list of function definitions');
-  const more = Array.isArray(tools) && tools.length > 0 ? { tools: tools as readonly Json[] } : {};
-  if (!absent(list)) {
-    if (!Array.isArray(list) || list.length === 0)
-      throw new RowError(`${columns.messages}: expected a list of messages`);
-    return { messages: list.map((m: Json, i: number) => readMessage(m, `${columns.messages}[${i}]`)), ...more };
-  }
+const readPair = (fields: Fields, columns: Columns): readonly Message[] => {
   if (absent(fields[columns.user]) && absent(fields[columns.assistant]))
     throw new RowError(`neither "${columns.messages}" nor "${columns.user}" and "${columns.assistant}" is there`);
   const thinking = optionalText(fields[columns.thinking], columns.thinking);
-  return {
-    messages: [
-      { role: 'user', content: required(fields, columns.user) },
-      { role: 'assistant', content: required(fields, columns.assistant), ...(thinking ? { thinking } : {}) },
-    ],
-    ...more,
-  };
+  const given = fields[columns.assistant];
+  const pair = isObject(given) ? { ...fields, [columns.assistant]: JSON.stringify(given) } : fields;
+  const input = columns.input && optionalText(fields[columns.input.field], columns.input.field);
+  const asked = required(fields, columns.user);
+  const more = input === undefined || input.trim() === '' ? '' : input;
+  const apart = more !== '' && columns.input!.apart;
+  return [
+    {
+      role: 'user',
+      content: more === '' || apart ? asked : `${asked}\n\n${more}`,
+      ...(apart ? { input: more } : {}),
+    },
+    { role: 'assistant', content: required(pair, columns.assistant), ...(thinking ? { thinking } : {}) },
+  ];
+};
+
+/** Answers must be what they are declared to be: a model learns the one from the other. */
+const checkAnswers = (messages: readonly Message[], list: string): void => {
+  for (const [i, { role, calls, channel = 'final', content }] of messages.entries()) {
+    if (role !== 'assistant' || calls || channel !== 'final') continue;
+    try {
+      JSON.parse(content);
+    } catch {
+      throw new RowError(`${list}[${i}].content: response_format asks for JSON, and this is none`);
+    }
+  }
+};
+
+/** The conversation of a row. Throws `RowError` naming the field that is malformed. */
+export const readConversation = (fields: Fields, columns: Columns, defaults: Defaults = {}): Conversation => {
+  const list = fields[columns.messages];
+  const tools = readTools(fields.tools, 'tools') ?? defaults.tools;
+  const responseFormat = readResponseFormat(fields.response_format, 'response_format') ?? defaults.responseFormat;
+  if (!absent(list) && (!Array.isArray(list) || list.length === 0))
+    throw new RowError(`${columns.messages}: expected a list of messages`);
+  const messages = absent(list)
+    ? readPair(fields, columns)
+    : (list as readonly Json[]).map((m, i) => readMessage(m, `${columns.messages}[${i}]`));
+  if (responseFormat) checkAnswers(messages, columns.messages);
+  return { messages, ...(tools ? { tools } : {}), ...(responseFormat ? { responseFormat } : {}) };
 };
 
 /** Which assistant messages may carry loss: not those with `train: false`; with `lastOnly` only the last turn's. */

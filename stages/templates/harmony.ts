@@ -5,18 +5,11 @@
  *     <|start|>{author}[ to={recipient}][<|channel|>{channel}[ {type}]]<|message|>{content}<|end|>
  */
 import { type Channel, type Conversation, type Message, RowError, trainable } from './conversation.ts';
+import { responseFormatSection, toolsSection } from './harmony-tools.ts';
 import { jsonText } from './json-text.ts';
 import type { ChatOptions } from './options.ts';
-
-export interface Segment {
-  readonly text: string;
-  /** A special token, not text. */
-  readonly special: boolean;
-  /** Carries loss. */
-  readonly train: boolean;
-  /** Comes back in other rows: worth keeping its ids. */
-  readonly fixed: boolean;
-}
+import { type Segment, segmentWriter } from './segments.ts';
+import { functionTools } from './tools.ts';
 
 /** One Harmony message: an assistant message of a conversation becomes one for its reasoning and one for its content. */
 interface Part {
@@ -39,13 +32,26 @@ const callJson = (args: unknown, dialect: ChatOptions['dialect']): string => {
   }
 };
 
-const toolName = (message: Message, at: number, before: readonly Message[]): string => {
+/** A name with a dot is a tool of a namespace of its own (`browser.open`); the published template knows functions only. */
+const recipientOf = (name: string, dialect: ChatOptions['dialect']): string =>
+  dialect === 'harmony' && name.includes('.') ? name : `functions.${name}`;
+
+const toolName = (
+  message: Message,
+  at: number,
+  before: readonly Message[],
+  dialect: ChatOptions['dialect'],
+): string => {
   const calls = before.flatMap(m => m.calls ?? []);
-  const name =
-    message.name ?? (message.callId ? calls.find(c => c.id === message.callId) : undefined)?.name ?? calls.at(-1)?.name;
+  const named = message.name ?? (message.callId ? calls.find(c => c.id === message.callId) : undefined)?.name;
+  // The published template goes by the last call since the last answer, whatever the message says.
+  const pending = before.findLast(m => m.role === 'assistant')?.calls;
+  const name = dialect === 'hf' ? pending?.at(-1)?.name : (named ?? calls.at(-1)?.name);
   if (name === undefined) throw new RowError(`messages[${at}]: a tool answers, but no call stands before it`);
-  return name.includes('.') ? name : `functions.${name}`;
+  return recipientOf(name, dialect);
 };
+
+const HEADERS = /<\|channel\|>(analysis|final)<\|message\|>/;
 
 const assistantParts = (message: Message, from: number, dialect: ChatOptions['dialect']): Part[] => {
   const author = 'assistant';
@@ -53,6 +59,8 @@ const assistantParts = (message: Message, from: number, dialect: ChatOptions['di
     throw new RowError(
       `messages[${from}].channel: the dialect "hf" takes reasoning from "thinking" and knows no channels`,
     );
+  if (dialect === 'hf' && HEADERS.test(`${message.content}\0${message.thinking ?? ''}`))
+    throw new RowError(`messages[${from}]: the dialect "hf" refuses text with Harmony's own headers in it`);
   const parts: Part[] = [];
   if (message.thinking) parts.push({ from, author, channel: 'analysis', content: message.thinking });
   if (!message.calls)
@@ -66,7 +74,7 @@ const assistantParts = (message: Message, from: number, dialect: ChatOptions['di
   if (message.content) parts.push({ from, author, channel: beside, content: message.content });
   for (const call of message.calls) {
     const content = callJson(call.arguments, dialect);
-    parts.push({ from, author, recipient: `functions.${call.name}`, channel: 'commentary', content });
+    parts.push({ from, author, recipient: recipientOf(call.name, dialect), channel: 'commentary', content });
   }
   return parts;
 };
@@ -82,7 +90,7 @@ const partsOf = (messages: readonly Message[], dialect: ChatOptions['dialect']):
       if (from === 0) return [];
       throw new RowError(`messages[${from}].role: "${message.role}" can only be the first message`);
     }
-    const author = toolName(message, from, messages.slice(0, from));
+    const author = toolName(message, from, messages.slice(0, from), dialect);
     // The published template encodes tool output as JSON, whatever it is: JSON text is encoded twice.
     const content = dialect === 'hf' ? jsonText(message.content) : message.content;
     return [{ from, author, recipient: 'assistant', channel: 'commentary', content }];
@@ -120,35 +128,45 @@ const kept = (
   return [...dropBeforeFirstFinal(parts.filter(p => p.from < last)), ...parts.filter(p => p.from >= last)];
 };
 
-const systemText = (options: ChatOptions): string => {
+const systemText = (options: ChatOptions, calls: boolean): string => {
   const date = options.date === undefined ? '' : `\nCurrent date: ${options.date}`;
   return (
     `${options.model_identity}\nKnowledge cutoff: ${options.knowledge_cutoff}${date}\n\nReasoning: ${options.reasoning}` +
-    '\n\n# Valid channels: analysis, commentary, final. Channel must be included for every message.'
+    '\n\n# Valid channels: analysis, commentary, final. Channel must be included for every message.' +
+    (calls ? "\nCalls to these tools must go to the commentary channel: 'functions'." : '')
   );
+};
+
+/** Instructions, functions, and the format of the answer; empty where there is none of them. */
+const developerText = ({ messages, tools, responseFormat }: Conversation, options: ChatOptions): string => {
+  const { dialect } = options;
+  const first = messages[0];
+  const own = first?.role === 'system' || first?.role === 'developer' ? first.content : (options.developer ?? '');
+  const format = responseFormat ? responseFormatSection(responseFormat) : '';
+  const functions = tools ? toolsSection(functionTools(tools), dialect) : '';
+  const together = (parts: readonly string[]) => parts.filter(p => p !== '').join('\n\n');
+  const heading = (text: string) => (text === '' ? '' : `# Instructions\n\n${text}`);
+  if (dialect === 'harmony') return together([heading(own), functions, format]);
+  // The published template knows no formats of answers: who wants one writes it into the instructions.
+  const text = heading(together([own, format]));
+  return (text === '' ? '' : `${text}\n\n`) + functions;
 };
 
 /** `open`: a prompt, ending where the assistant begins to write; else a training sample, whose last answer returns. */
 export const renderHarmony = (conversation: Conversation, options: ChatOptions, open: boolean): readonly Segment[] => {
-  const { messages } = conversation;
+  const { messages, tools } = conversation;
   const { dialect, loss } = options;
-  if (conversation.tools) throw new RowError('tools: function definitions are not rendered in Harmony yet');
-  const out: Segment[] = [];
-  const special = (text: string, train = false) => out.push({ text, special: true, train, fixed: true });
-  const plain = (text: string, fixed: boolean, train = false) => {
-    if (text !== '') out.push({ text, special: false, train, fixed });
-  };
+  const out = segmentWriter();
   const block = (role: string, content: string) => {
-    special('<|start|>');
-    plain(role, true);
-    special('<|message|>');
-    plain(content, true);
-    special('<|end|>');
+    out.special('<|start|>');
+    out.fixed(role);
+    out.special('<|message|>');
+    out.fixed(content);
+    out.special('<|end|>');
   };
-  block('system', systemText(options));
-  const first = messages[0];
-  const own = first && (first.role === 'system' || first.role === 'developer') ? first.content : options.developer;
-  if (own) block('developer', `# Instructions\n\n${own}${dialect === 'hf' ? '\n\n' : ''}`);
+  block('system', systemText(options, tools !== undefined));
+  const developer = developerText(conversation, options);
+  if (developer !== '') block('developer', developer);
 
   const parts = kept(partsOf(messages, dialect), messages, options, open);
   const mayTrain = trainable(messages, loss.last_only);
@@ -160,25 +178,25 @@ export const renderHarmony = (conversation: Conversation, options: ChatOptions, 
     // stands in the header only, so a call that is trained trains its header.
     const header = train && (loss.headers || isCall);
     const again = train && loss.headers && parts[i - 1]?.author === 'assistant';
-    special('<|start|>', again);
-    plain(part.author, true, again);
-    if (part.recipient !== undefined) plain(` to=${part.recipient}`, true, header);
+    out.special('<|start|>', again);
+    out.fixed(part.author, again);
+    if (part.recipient !== undefined) out.fixed(` to=${part.recipient}`, header);
     if (part.channel !== undefined) {
-      special('<|channel|>', header);
-      plain(part.channel + (isCall ? (dialect === 'hf' ? ' json' : ' ') : ''), true, header);
+      out.special('<|channel|>', header);
+      out.fixed(part.channel + (isCall ? (dialect === 'hf' ? ' json' : ' ') : ''), header);
       if (isCall && dialect === 'harmony') {
-        special('<|constrain|>', header);
-        plain('json', true, header);
+        out.special('<|constrain|>', header);
+        out.fixed('json', header);
       }
     }
-    special('<|message|>', header);
-    plain(part.content, false, train);
+    out.special('<|message|>', header);
+    out.text(part.content, train);
     const returns = !open && part.channel === 'final' && i === parts.length - 1;
-    special(isCall ? '<|call|>' : returns ? '<|return|>' : '<|end|>', train);
+    out.special(isCall ? '<|call|>' : returns ? '<|return|>' : '<|end|>', train);
   });
   if (open) {
-    special('<|start|>');
-    plain('assistant', true);
+    out.special('<|start|>');
+    out.fixed('assistant');
   }
-  return out;
+  return out.segments;
 };

@@ -2,19 +2,13 @@
 import { StageError } from '../contract.ts';
 import { type Conversation, RowError, trainable } from './conversation.ts';
 import { type JinjaContext, jinjaTemplate } from './jinja.ts';
+import type { NamedTokens } from './named-tokens.ts';
 import type { ChatOptions } from './options.ts';
 import type { Chat } from './render.ts';
 import { tokenRanges } from './spans.ts';
 import { readFile, readJson, type Tokenizer } from './tokenizer.ts';
 
 type Config = Record<string, unknown> | null;
-
-/** A special token in tokenizer_config.json is its content or an object that holds it. */
-const content = (value: unknown): string | undefined => {
-  if (typeof value === 'string') return value;
-  const inner = (value as { content?: unknown } | null | undefined)?.content;
-  return typeof inner === 'string' ? inner : undefined;
-};
 
 /** chat_template.jinja, or `chat_template` of tokenizer_config.json: a text, or a list of named ones. */
 const ownTemplate = (folder: string, config: Config): string => {
@@ -28,34 +22,25 @@ const ownTemplate = (folder: string, config: Config): string => {
   });
 };
 
-const eosIds = (tokenizer: Tokenizer, eos: string, configs: readonly Config[]): number[] => {
-  const named = configs.flatMap(config => config?.eos_token_id ?? []);
-  const byName = tokenizer.special(eos);
-  const all = [...named, ...(byName === undefined ? [] : [byName])];
-  return [...new Set(all.filter((id): id is number => typeof id === 'number'))];
-};
-
 export const jinjaChat = (
   tokenizer: Tokenizer,
-  from: { folder: string; options: ChatOptions; template?: string; config: Record<string, unknown> },
+  from: { folder: string; options: ChatOptions; template?: string; tokens: NamedTokens },
 ): Pick<Chat, 'prompt' | 'sample' | 'answer' | 'stopIds'> => {
   const { folder, options } = from;
-  const config = readJson(folder, 'tokenizer_config.json');
-  const older = readJson(folder, 'special_tokens_map.json');
+  const { bos, eos, stopIds } = from.tokens;
   if (options.format === 'jinja' && from.template === undefined)
     throw new StageError('no-chat-template', '`format: jinja` needs a template', {
       advice: 'add `template: <file>.jinja`',
     });
-  const source = options.format === 'jinja' ? from.template! : ownTemplate(folder, config);
+  const source =
+    options.format === 'jinja' ? from.template! : ownTemplate(folder, readJson(folder, 'tokenizer_config.json'));
   const template = jinjaTemplate(source, options.date);
-  const token = (name: string) => content(config?.[name]) ?? content(older?.[name]) ?? '';
   const context = (reasoning: string): JinjaContext => ({
-    bos_token: token('bos_token'),
-    eos_token: token('eos_token'),
+    bos_token: bos,
+    eos_token: eos,
     reasoning_effort: reasoning,
     model_identity: options.model_identity,
   });
-  const stopIds = eosIds(tokenizer, token('eos_token'), [readJson(folder, 'generation_config.json'), from.config]);
   const isSpecial = (id: number) => tokenizer.specialIds.has(id);
   const withInstructions = (conversation: Conversation): Conversation => {
     const first = conversation.messages[0]?.role;

@@ -4,6 +4,8 @@ import { StageError } from '../contract.ts';
 import { type Conversation, type Message, RowError } from './conversation.ts';
 import { strftime } from './strftime.ts';
 
+export { Template };
+
 /** Half-open range of UTF-16 units; `reaches`: the token that ends the turn may stand behind it. */
 export interface Span {
   readonly start: number;
@@ -83,12 +85,19 @@ export const jinjaTemplate = (text: string, date: string | undefined): JinjaTemp
       )
     : null;
 
-  const run = (which: Template, { messages, tools }: Conversation, open: boolean, context: JinjaContext): string => {
+  const reads = (name: string): boolean => new RegExp(`\\b${name}\\b`).test(source);
+  const [readsTools, readsFormat] = [reads('tools'), reads('response_format')];
+
+  const run = (which: Template, conversation: Conversation, open: boolean, context: JinjaContext): string => {
+    const { messages, tools, responseFormat } = conversation;
+    if (tools && !readsTools) throw new RowError('tools: the chat template has no place for functions');
+    if (responseFormat && !readsFormat) throw new RowError('response_format: the chat template has no place for it');
     try {
       return which.render({
         ...context,
         messages: messages.map(shape),
         tools: tools ?? null,
+        ...(responseFormat ? { response_format: responseFormat } : {}),
         add_generation_prompt: open,
         __strftime: (format: string) => strftime(date ?? '1970-01-01', format),
         __opens: opens,
@@ -117,10 +126,11 @@ export const jinjaTemplate = (text: string, date: string | undefined): JinjaTemp
   };
 
   /** Span of message `i`: what its presence adds to the text, or else where its content stands. */
-  const byDifference = ({ messages, tools }: Conversation, i: number, text: string, context: JinjaContext): Span => {
+  const byDifference = (conversation: Conversation, i: number, text: string, context: JinjaContext): Span => {
+    const { messages } = conversation;
     const part = (to: number, change?: Message): Conversation => ({
+      ...conversation,
       messages: change ? messages.with(i, change) : messages.slice(0, to),
-      ...(tools ? { tools } : {}),
     });
     const prefix = (to: number, open: boolean): string | null => {
       if (to === 0) return null;

@@ -1,9 +1,12 @@
 /** One model's chat format: conversations to token ids with an exact loss mask, prompts to ids, and ids back to text. */
+import { alpacaChat } from './alpaca-chat.ts';
 import type { Conversation } from './conversation.ts';
 import { harmonyChat } from './harmony-chat.ts';
 import { jinjaChat } from './jinja-chat.ts';
+import { namedTokens } from './named-tokens.ts';
 import { type ChatOptions, chatDefaults, type Reasoning } from './options.ts';
 import { loadTokenizer, readJson } from './tokenizer.ts';
+import { isTurnFormat, turnsChat } from './turns-chat.ts';
 
 /** A conversation with an open assistant turn: what the model is given before it answers. */
 export interface Prompt {
@@ -54,9 +57,14 @@ export const loadChat = async (from: {
   const inner = (config.text_config ?? config) as Record<string, unknown>;
   const positions = inner.max_position_embeddings ?? inner.n_positions;
   const maxTokens = typeof positions === 'number' && positions > 0 ? positions : null;
+  const named = options.format;
   const format =
-    options.format === 'harmony'
+    named === 'harmony'
       ? await harmonyChat(tokenizer, options)
-      : jinjaChat(tokenizer, { ...from, options, config });
+      : isTurnFormat(named)
+        ? await turnsChat(tokenizer, { ...options, format: named })
+        : named === 'alpaca'
+          ? alpacaChat(tokenizer, options, namedTokens(from.folder, tokenizer, config))
+          : jinjaChat(tokenizer, { ...from, options, tokens: namedTokens(from.folder, tokenizer, config) });
   return { ...format, decode: ids => tokenizer.decode(ids), maxTokens };
 };

@@ -16,6 +16,10 @@ export interface Tokenizer {
   readonly specialIds: ReadonlySet<number>;
   /** Ids of each text; a special token's name in it stays plain text. Nothing is added. */
   plain(texts: readonly string[]): Promise<number[][]>;
+  /** Ids and places of a text in which nothing is special. Nothing is added. */
+  spelled(text: string): Promise<Encoded>;
+  /** What the tokenizer puts before every text by itself: usually the token that begins one, or nothing. */
+  readonly before: { readonly text: string; readonly ids: readonly number[] };
   /** Ids of a text whose special tokens are written out, as Hugging Face tokenises a rendered template. Nothing is added. */
   whole(text: string): Promise<Encoded>;
   decode(ids: readonly number[], skipSpecials?: boolean): Promise<string>;
@@ -29,8 +33,34 @@ interface AddedToken {
 
 interface TokenizerJson {
   readonly added_tokens?: readonly AddedToken[];
+  readonly post_processor?: unknown;
   readonly model: Record<string, unknown>;
 }
+
+interface PostProcessor {
+  readonly type?: string;
+  readonly processors?: readonly PostProcessor[];
+  readonly cls?: readonly [string, number];
+  readonly single?: readonly { readonly SpecialToken?: { readonly id: string } }[];
+  readonly special_tokens?: Readonly<Record<string, { readonly ids: readonly number[] }>>;
+}
+
+/** The tokens that a tokenizer.json's post-processor puts before a text. */
+const begins = (given: unknown): { readonly text: string; readonly ids: readonly number[] } => {
+  const post = given as PostProcessor | null | undefined;
+  if (post?.type === 'Sequence') {
+    const all = (post.processors ?? []).map(begins);
+    return { text: all.map(b => b.text).join(''), ids: all.flatMap(b => b.ids) };
+  }
+  if (post?.type === 'TemplateProcessing') {
+    const single = post.single ?? [];
+    const at = single.findIndex(part => !part.SpecialToken);
+    const names = single.slice(0, Math.max(0, at)).map(part => part.SpecialToken!.id);
+    return { text: names.join(''), ids: names.flatMap(name => post.special_tokens?.[name]?.ids ?? []) };
+  }
+  if (post?.cls) return { text: post.cls[0], ids: [post.cls[1]] };
+  return { text: '', ids: [] };
+};
 
 const readText = (folder: string, name: string): string | null => {
   const path = join(folder, name);
@@ -110,6 +140,33 @@ export const loadTokenizer = (folder: string): Tokenizer => {
       const [encoding] = await encodeMatched([text]);
       return { ids: encoding!.getIds(), offsets: encoding!.getOffsets() as [number, number][] };
     },
+    spelled: async text => {
+      const [encoding] = await encodePlain([text]);
+      return { ids: encoding!.getIds(), offsets: encoding!.getOffsets() as [number, number][] };
+    },
+    before: begins(json.post_processor),
     decode: (list, skipSpecials = false) => withSpecials().decode(list as number[], skipSpecials),
+  };
+};
+
+/**
+ * For models that read a text: ids with the tokens that belong around it, and which of two texts each belongs to (all to the
+ * first); cut to `most` tokens.
+ */
+export const textEncoder = (folder: string, most: number) => {
+  const json = readJson(folder, 'tokenizer.json');
+  let core: Core;
+  try {
+    core = Core.fromString(JSON.stringify({ ...json, truncation: null, padding: null }));
+  } catch (error) {
+    throw new StageError(
+      'broken-tokenizer',
+      `the model's tokenizer.json cannot be loaded: ${(error as Error).message}`,
+    );
+  }
+  core.setTruncation(most);
+  return async (text: string): Promise<{ readonly ids: readonly number[]; readonly types: readonly number[] }> => {
+    const encoding = await core.encode(text);
+    return { ids: encoding.getIds(), types: encoding.getTypeIds() };
   };
 };

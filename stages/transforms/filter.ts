@@ -1,20 +1,31 @@
 /** Transform `filter`: keeps the rows whose text and numbers pass every rule, and says of the others which rule they broke. */
 import type { FilterOptions } from '../../schemas/types.ts';
-import { type RowsStage, type Setup, StageError } from '../contract.ts';
+import { type Fields, type Row, type RowsStage, type Setup, StageError } from '../contract.ts';
+import { compile as compileExpression, RowTrouble } from './expression/expression.ts';
+import { equal } from './expression/operators.ts';
+import { type Detect, detector } from './language/detect.ts';
 import { count } from './text/count.ts';
+import { valueAt } from './text/texts.ts';
 
 export type Options = FilterOptions;
 
 interface Rules {
   /** Whether there is any about the text: only then must a row have one. */
   readonly text: boolean;
-  readonly where: readonly (readonly [field: string, bounds: { readonly min?: number; readonly max?: number }])[];
+  readonly where: readonly (readonly [field: string, bounds: Where])[];
+  readonly expression: ((fields: Fields) => boolean) | null;
   readonly matches: readonly RegExp[];
   readonly notMatches: readonly RegExp[];
   readonly without: RegExp | null;
+  readonly language: Detect | null;
 }
 
-const TEXT_RULES = ['min', 'max', 'words', 'matches', 'not_matches', 'without'] as const;
+type Where = NonNullable<Options['where']>[string];
+
+const TEXT_RULES = ['min', 'max', 'words', 'matches', 'not_matches', 'without', 'language'] as const;
+
+/** Letters below which no language is told. */
+const FEWEST_LETTERS = 12;
 
 const list = (value: string | readonly string[] | undefined): readonly string[] =>
   value === undefined ? [] : typeof value === 'string' ? [value] : value;
@@ -73,25 +84,62 @@ const broken = (text: string, rules: Rules, options: Options): string | null => 
   const missing = rules.matches.find(pattern => !pattern.test(text));
   if (missing) return `does not match ${missing}`;
   const forbidden = rules.notMatches.find(pattern => pattern.test(text));
-  return forbidden ? `matches ${forbidden}` : null;
+  if (forbidden) return `matches ${forbidden}`;
+  if (!rules.language) return null;
+  const language = rules.language(text);
+  const wanted = list(options.language);
+  return wanted.includes(language) ? null : `language is ${language}, not ${wanted.join(' or ')}`;
+};
+
+type Judgement = { readonly drop: string } | { readonly reject: string } | null;
+
+/** What `where` says of one field. */
+const judgeField = ({ fields }: Row, field: string, { min, max, in: some, not_in: none }: Where): Judgement => {
+  const value = valueAt(fields, field);
+  if (min !== undefined || max !== undefined) {
+    if (typeof value !== 'number') return { reject: `field "${field}" is not a number` };
+    if (min !== undefined && value < min) return { drop: `${field} below ${min} (${value})` };
+    if (max !== undefined && value > max) return { drop: `${field} above ${max} (${value})` };
+  }
+  if (!some && !none) return null;
+  if (value === null && ![...(some ?? []), ...(none ?? [])].includes(null))
+    return { reject: `field "${field}" is missing` };
+  const is = (one: string | number | boolean | null) => equal(one, value);
+  if (some && !some.some(is)) return { drop: `${field} is ${JSON.stringify(value)}, none of those wanted` };
+  return none?.some(is) ? { drop: `${field} is ${JSON.stringify(value)}` } : null;
+};
+
+const judgeExpression = ({ fields }: Row, passes: (fields: Fields) => boolean): Judgement => {
+  try {
+    return passes(fields) ? null : { drop: 'the expression is false' };
+  } catch (error) {
+    if (error instanceof RowTrouble) return { reject: error.message };
+    throw error;
+  }
 };
 
 export default {
   kind: 'rows',
-  setup: ({ options }: Setup<Options>): Rules => ({
-    text: TEXT_RULES.some(name => options[name] !== undefined),
-    where: Object.entries(options.where ?? {}),
-    matches: compile('matches', options, options.matches),
-    notMatches: compile('not_matches', options, options.not_matches),
-    without: phrases(list(options.without)),
-  }),
+  async setup({ options }: Setup<Options>): Promise<Rules> {
+    return {
+      text: TEXT_RULES.some(name => options[name] !== undefined),
+      where: Object.entries(options.where ?? {}),
+      expression: options.expression === undefined ? null : compileExpression(options.expression),
+      matches: compile('matches', options, options.matches),
+      notMatches: compile('not_matches', options, options.not_matches),
+      without: phrases(list(options.without)),
+      language: options.language === undefined ? null : await detector({ min: FEWEST_LETTERS }),
+    };
+  },
   map(row, emit, rules, options) {
-    for (const [field, { min, max }] of rules.where) {
-      const value = row.fields[field];
-      if (typeof value !== 'number') return emit.reject(row, `field "${field}" is not a number`);
-      if (min !== undefined && value < min) return emit.drop(row, `${field} below ${min} (${value})`);
-      if (max !== undefined && value > max) return emit.drop(row, `${field} above ${max} (${value})`);
-    }
+    const decide = (judgement: Judgement): boolean => {
+      if (!judgement) return false;
+      if ('drop' in judgement) emit.drop(row, judgement.drop);
+      else emit.reject(row, judgement.reject);
+      return true;
+    };
+    for (const [field, where] of rules.where) if (decide(judgeField(row, field, where))) return;
+    if (rules.expression && decide(judgeExpression(row, rules.expression))) return;
     if (!rules.text) return emit.keep(row);
     const text = row.fields[options.field];
     if (typeof text !== 'string') return emit.reject(row, `field "${options.field}" is not a text`);

@@ -34,9 +34,28 @@ const isSentence = (text: string): boolean =>
 
 const normalize = (text: string): string => text.normalize('NFKC').toLowerCase().replace(/\s+/g, ' ').trim();
 
+/** As a child's id says: `docs/a.md` of `docs/a.md/1f…`; null for what was cut from nothing. */
+const parentIn = (id: string): string | null => {
+  const above = id.replace(/\/[0-9a-f]{20}(?:~\d+)?$/, '');
+  return above === id ? null : above;
+};
+
+/** What `augment` writes into the field `augmented`: the ways by which a copy of a copy was made, one after another. */
+const WAY = '(?:synonyms|insert|delete|swap|paraphrase|back-translation|pseudo-label)';
+const WAYS = new RegExp(`^${WAY}(?:, ${WAY})*$`);
+
+/** A copy belongs wherever its row does: it is nearly the same. */
+const original = ({ id, parent, fields: { augmented } }: Row): Pick<Row, 'id' | 'parent'> => {
+  let of = { id, parent };
+  if (typeof augmented !== 'string' || !WAYS.test(augmented)) return of;
+  for (const _ of augmented.split(', ')) if (of.parent !== null) of = { id: of.parent, parent: parentIn(of.parent) };
+  return of;
+};
+
 // The field's name is no part of a sentence's group: a response on one side may be no instruction on the other.
 const component = (row: Row, fields: readonly string[] | null): string[] => {
-  const groups = [`parent ${row.parent ?? row.id}`];
+  const { id, parent } = original(row);
+  const groups = [`parent ${parent ?? id}`];
   for (const name of fields ?? Object.keys(row.fields)) {
     const value = row.fields[name];
     if (typeof value !== 'string') continue;
@@ -55,8 +74,8 @@ export default {
   },
   seed: options => options.seed,
   groups(row, { by }) {
-    if (by === 'row') return [row.id];
-    if (by === 'parent') return [row.parent ?? row.id];
+    if (by === 'row') return [original(row).id];
+    if (by === 'parent') return [original(row).parent ?? original(row).id];
     if (by === 'document') return [documentOf(row.id)];
     if (by === 'component') return component(row, null);
     if ('component' in by) return component(row, by.component);

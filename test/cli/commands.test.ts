@@ -29,6 +29,8 @@ describe('show', () => {
     expect(stdout).toMatch(/2 of 12 rows of lines\n$/);
     const rows = await json(p, 'show', 'good.dropped', '--rows', '100');
     expect(rows.length).toBe(3);
+    const { stdout: dropped } = await p.run(['show', 'good.dropped', '--rows', '1']);
+    expect(dropped).toMatch(/^\S+\n {2}reason: shorter than 10 characters \(6\)\n {2}row: \{"text":"Page 0"\}\n/);
     expect(rows[0]).toMatchObject({
       parent: 'docs/0000.md',
       reason: 'shorter than 10 characters (6)',
@@ -127,6 +129,10 @@ describe('init', () => {
     expect(here.ok).toBe(true);
     expect(here.nodes.chat!.rows).toBeGreaterThan(5);
     expect(here.nodes.held!.rows).toBeGreaterThan(0);
+    // What carries loss stands in brackets.
+    const { stdout: shown } = await p.run(['show', 'chat', '--rows', '1']);
+    expect(shown).toMatch(/^ {2}\d+ tokens, \d+ trained\n {2}text:\n {4}<\|start\|>system/m);
+    expect(shown).toMatch(/<\|channel\|>final<\|message\|>⟦[^⟦]+<\|return\|>⟧\n/);
   });
 
   test('into a folder of its own, and never over what is there', async () => {

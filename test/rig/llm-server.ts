@@ -12,9 +12,11 @@ export interface Message {
 export interface Asked {
   readonly path: string;
   readonly headers: IncomingMessage['headers'];
-  readonly body: { readonly model: string; readonly messages: readonly Message[]; readonly input?: readonly string[] } & Readonly<
-    Record<string, unknown>
-  >;
+  readonly body: {
+    readonly model: string;
+    readonly messages: readonly Message[];
+    readonly input?: readonly string[];
+  } & Readonly<Record<string, unknown>>;
   /** Content of the last message. */
   readonly prompt: string;
   /** Counts from 1, over all requests. */
@@ -24,7 +26,12 @@ export interface Asked {
 /** What to answer: a text, a choice's parts, or anything else whole. */
 export type Reply =
   | string
-  | { readonly content?: string | null; readonly finish?: string; readonly refusal?: string; readonly reasoning?: string }
+  | {
+      readonly content?: string | null;
+      readonly finish?: string;
+      readonly refusal?: string;
+      readonly reasoning?: string;
+    }
   | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: unknown }
   /** Cuts the connection. */
   | null;
@@ -32,18 +39,22 @@ export type Reply =
 export interface LlmServer {
   /** Ends in /v1. */
   readonly url: string;
-  readonly asked: readonly Asked[];
+  readonly asked: Asked[];
   /** The most requests that were under way at a time. */
   readonly most: number;
   answer: (asked: Asked) => Reply | Promise<Reply>;
   /** An embedding of a text. */
   embed: (text: string) => readonly number[];
+  /** Whether texts are not embedded: with status 400, or another. */
+  refuse: (texts: readonly string[]) => boolean | number;
 }
 
 /** Words, for a token count that can be told. */
 const tokens = (text: string): number => text.split(/\s+/).filter(Boolean).length;
 
-export const llmServer = async (answer: LlmServer['answer'] = ({ prompt }) => prompt.toUpperCase()): Promise<LlmServer> => {
+export const llmServer = async (
+  answer: LlmServer['answer'] = ({ prompt }) => prompt.toUpperCase(),
+): Promise<LlmServer> => {
   const asked: Asked[] = [];
   let under = 0;
   let most = 0;
@@ -66,9 +77,16 @@ export const llmServer = async (answer: LlmServer['answer'] = ({ prompt }) => pr
         response.end(typeof value === 'string' ? value : JSON.stringify(value));
       };
       if (one.path.endsWith('/embeddings')) {
+        const refused = server.refuse(body.input!);
+        if (refused !== false) return send(refused === true ? 400 : refused, { error: { message: 'too long' } });
         const data = body.input!.map((t, index) => ({ object: 'embedding', index, embedding: server.embed(t) }));
         const used = body.input!.reduce((n, t) => n + tokens(t), 0);
-        return send(200, { object: 'list', model: body.model, data, usage: { prompt_tokens: used, total_tokens: used } });
+        return send(200, {
+          object: 'list',
+          model: body.model,
+          data,
+          usage: { prompt_tokens: used, total_tokens: used },
+        });
       }
       const reply = await server.answer(one);
       if (reply === null) return void request.socket.destroy();
@@ -112,6 +130,7 @@ export const llmServer = async (answer: LlmServer['answer'] = ({ prompt }) => pr
     },
     answer,
     embed: text => [text.length, 1],
+    refuse: () => false,
   };
   return server;
 };

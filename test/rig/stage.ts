@@ -1,7 +1,7 @@
 /** Runs one row or group stage on rows held in memory, as the engine's worker would: for unit tests of stages. */
 import { forgetful } from '../../src/engine/outside.ts';
 import { emitter } from '../../src/engine/rows/emitter.ts';
-import type { Fields, GroupStage, ModelInput, Outside, Row, RowsStage } from '../../stages/contract.ts';
+import type { Fields, GroupStage, InputFile, ModelInput, Outside, Row, RowsStage } from '../../stages/contract.ts';
 
 export const row = (id: string, fields: Fields, parent: string | null = null): Row => ({ id, parent, fields });
 
@@ -11,8 +11,9 @@ export const runStage = async <O, S>(
   options: O,
   inputs: Readonly<Record<string, ModelInput>> = {},
   outside: Outside = forgetful,
+  files: Readonly<Record<string, readonly InputFile[]>> = {},
 ) => {
-  const state = (await stage.setup?.({ options, files: {}, inputs }, outside)) as S;
+  const state = (await stage.setup?.({ options, files, inputs }, outside)) as S;
   const { emit, out, next } = emitter();
   if (stage.kind === 'rows') {
     for (const r of rows) {

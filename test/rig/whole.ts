@@ -71,6 +71,8 @@ export const runWhole = async (
     },
     contentId: () => `row-${unnamed++}`,
     scratch: join(folder, 'scratch'),
+    kept: join(folder, 'kept'),
+    refresh: false,
     work,
     signal: signal ?? new AbortController().signal,
     threads: 2,

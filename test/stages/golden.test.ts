@@ -6,12 +6,21 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { SECTIONS, stageNames, stageSchema } from '../../src/stages.ts';
+import { onnxModel } from '../rig/onnx-model.ts';
 import { Project } from '../rig/project.ts';
 import { randomLlama, TINY } from '../rig/random-model.ts';
 import { tokenizerJson } from '../rig/tokenizer.ts';
 
 const GOLDEN = new URL('../golden/stages.json', import.meta.url);
-const WITHOUT = ['sources/model', 'trainer/lora', 'evaluators/loss', 'evaluators/generate'];
+const WITHOUT = [
+  'sources/model',
+  'sources/web',
+  'transforms/llm-map',
+  'transforms/sample-check',
+  'trainer/lora',
+  'evaluators/loss',
+  'evaluators/generate',
+];
 
 const PAGE = `---
 title: A page
@@ -61,6 +70,9 @@ transforms:
   lengths: { uses: stats, from: lines }
   scored: { uses: score, from: lines, with: { measure: punctuation } }
   plain: { uses: filter, from: scored, with: { where: { punctuation: { max: 0.1 } } } }
+  classified: { uses: classify, from: lines, with: { path: classifier, scores: all } }
+  meant: { uses: semantic-dedup, from: lines, with: { path: embedder, threshold: 0.8 } }
+  varied: { uses: augment, from: lines, with: { how: [synonyms, insert, delete, swap], copies: 2, rate: 0.2, synonyms: synonyms.txt, keep: [version] } }
   split: { uses: split, from: records, with: { train: 0.5, eval: 0.5, by: row, seed: 1 } }
 templates:
   harmony: { uses: chat, from: { rows: pairs, model: base }, with: { date: "2025-01-01" } }
@@ -74,6 +86,7 @@ const FILES = {
   'docs/a.md': PAGE,
   'docs/b.html': HTML,
   'data/a.jsonl': Array.from({ length: 40 }, (_, i) => `{"q":"question ${i % 30}","a":"answer ${i}"}\n`).join(''),
+  'synonyms.txt': 'says, tells\nsentence, phrase\n文, 句\n',
   'data/b.csv': 'q,a\n"a, b",c\n"two\nlines",d\n',
 };
 
@@ -83,6 +96,9 @@ describe('golden outputs', () => {
     // Weights do not enter a chat's key or result, but a model folder is checked whole.
     randomLlama(project.path('model'), { ...TINY, vocab: 512 });
     project.write({ 'model/tokenizer.json': JSON.stringify(tokenizerJson()) });
+    const words = { it: [1, 0, 0], first: [0, 1, 0], second: [0, 1, 0.5], item: [0, 0, 1], sentence: [1, 0, 1] };
+    onnxModel(project.path('classifier'), { words, gives: 'logits' });
+    onnxModel(project.path('embedder'), { words, gives: 'embedding' });
     const built = await project.buildHere();
     expect(built.events.filter(e => e.type === 'failed')).toEqual([]);
     const engine = await project.open();

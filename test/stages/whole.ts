@@ -1,6 +1,6 @@
 /** Runs a `whole` stage in memory, as the engine would: rows and rejects are collected, files are real. */
 import { statSync } from 'node:fs';
-import { basename, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { canonical, digest } from '../../cache/digest.ts';
 import type { Fields, Input, InputFile, Lineage, Row, WholeContext, WholeStage } from '../../stages/contract.ts';
 
@@ -8,6 +8,16 @@ export interface Ran {
   readonly rows: Row[];
   readonly lineage: (Lineage | undefined)[];
   readonly rejects: Row[];
+  readonly warnings: string[];
+}
+
+interface Given {
+  readonly files?: Record<string, readonly InputFile[]>;
+  readonly inputs?: Record<string, Input>;
+  readonly signal?: AbortSignal;
+  /** For `work` and `kept`. */
+  readonly folder?: string;
+  readonly refresh?: boolean;
 }
 
 /** `path` as an input file, named relative to `root`. */
@@ -18,12 +28,9 @@ export const inputFile = (path: string, root?: string): InputFile => ({
   size: statSync(path).size,
 });
 
-export const runWhole = async <O>(
-  stage: WholeStage<O>,
-  options: O,
-  given: { files?: Record<string, readonly InputFile[]>; inputs?: Record<string, Input>; signal?: AbortSignal } = {},
-): Promise<Ran> => {
-  const ran: Ran = { rows: [], lineage: [], rejects: [] };
+export const runWhole = async <O>(stage: WholeStage<O>, options: O, given: Given = {}): Promise<Ran> => {
+  const ran: Ran = { rows: [], lineage: [], rejects: [], warnings: [] };
+  const folder = given.folder ?? '';
   const seen = new Map<string, number>();
   const context: WholeContext<O> = {
     options,
@@ -45,14 +52,16 @@ export const runWhole = async <O>(
       return n === 1 ? id : `${id}~${n}`;
     },
     scratch: '',
-    work: '',
+    work: folder && join(folder, 'work'),
+    kept: folder && join(folder, 'kept'),
+    refresh: given.refresh ?? false,
     signal: given.signal ?? new AbortController().signal,
     threads: 1,
     gpus: null,
     progress: () => {},
     measure: () => {},
     log: () => {},
-    warn: () => {},
+    warn: line => void ran.warnings.push(line),
   };
   await stage.run(context);
   return ran;

@@ -6,6 +6,7 @@ import type { Execution } from '../execution.ts';
 import { listNames } from '../inputs.ts';
 import { manifestOf } from './base.ts';
 import type { Ran, RowsContext } from './context.ts';
+import { runCheck } from './run-check.ts';
 import { runDeal } from './run-deal.ts';
 import { runFold } from './run-fold.ts';
 import { runMap } from './run-map.ts';
@@ -31,6 +32,7 @@ export const printOf = (document: string, port: string | null, stage: Stage): st
 
 export const streamsOf = (node: GraphNode, stage: Stage, options: unknown): string[] => {
   if (stage.kind === 'fold') return [];
+  if (stage.kind === 'check') return ['rows', 'failing'];
   if (stage.kind !== 'partition') return ['rows', 'rejects', 'dropped'].filter(o => node.outputs[o] === 'rows');
   // In an order that does not depend on how the recipe lists them: its key does not.
   return Object.entries(stage.sides(options))
@@ -58,6 +60,8 @@ export const runRows = async (
       return runMap(context, stage, input);
     case 'fold':
       return runFold(context, stage, input, metrics);
+    case 'check':
+      return runCheck(context, stage, input, metrics);
     case 'partition': {
       const sides = stage.sides(options);
       return runDeal(

@@ -7,15 +7,36 @@
  *   index      hot: columns of f64 ranks, 8-byte hashes of sketches (0 for a row without one), u32 values a band
  *              cold: the sketch's bytes, as many of each row (none where all rows of a chunk are without a sketch)
  *   order      hot: hash of the row's id, 16 bytes a row
+ *   check      hot: of each row a byte a rule (see `check-layout.ts`), then 16 bytes of a key for each rule that compares rows
  */
 import { blake3 } from '@napi-rs/blake-hash';
 import type { BlobReader } from '../../../cache/blob.ts';
 import { chunkLines, decodeRow } from '../../../cache/dataset.ts';
-import type { IndexStage, KeyedStage, OrderStage, PartitionStage, Row, Sketch } from '../../../stages/contract.ts';
+import type {
+  CheckStage,
+  IndexStage,
+  KeyedStage,
+  OrderStage,
+  PartitionStage,
+  Row,
+  Sketch,
+  Stage,
+} from '../../../stages/contract.ts';
 import { hashText } from '../hash-table.ts';
+import { layoutOf, writeFindings } from './check-layout.ts';
 import type { SketchAnswer, SketchTask } from './tasks.ts';
 
-export type DealingStage = KeyedStage | PartitionStage | IndexStage | OrderStage;
+export type DealingStage = KeyedStage | PartitionStage | IndexStage | OrderStage | CheckStage;
+
+const KINDS: ReadonlySet<string> = new Set([
+  'keyed',
+  'partition',
+  'index',
+  'order',
+  'check',
+] satisfies DealingStage['kind'][]);
+
+export const isSketched = (stage: Stage): stage is DealingStage => KINDS.has(stage.kind);
 
 /** Bytes of one row's sketch, by row, found again in a chunk's. */
 interface Codec {
@@ -79,6 +100,10 @@ const all = async <T>(values: readonly (T | Promise<T>)[]): Promise<T[]> => {
 const codecOf = (stage: DealingStage, state: unknown, options: unknown): Codec => {
   if (stage.kind === 'keyed') return fixed(16, row => ({ hot: hash16(stage.key(row, options)), cold: NONE }));
   if (stage.kind === 'order') return fixed(16, row => ({ hot: hash16(row.id), cold: NONE }));
+  if (stage.kind === 'check') {
+    const layout = layoutOf(stage.rules(options));
+    return fixed(layout.width, row => ({ hot: writeFindings(layout, stage.look(row, state, options)), cold: NONE }));
+  }
   if (stage.kind === 'partition') return grouped(row => stage.groups(row, options));
   const { bands } = stage.shape(options);
   const parts = (row: Row, found: Sketch | null): Parts => {
@@ -98,7 +123,8 @@ const codecOf = (stage: DealingStage, state: unknown, options: unknown): Codec =
   });
 };
 
-const hash16 = (text: string | null): Uint8Array =>
+/** 0 for none. */
+export const hash16 = (text: string | null): Uint8Array =>
   text === null ? new Uint8Array(16) : hashText(text).subarray(0, 16);
 
 const fixed = (width: number, of: Codec['of']): Codec => ({

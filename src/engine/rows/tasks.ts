@@ -97,6 +97,16 @@ export interface DealTask {
   readonly chunks: readonly { readonly at: BlobLocation; readonly deal: Uint8Array }[];
 }
 
+/**
+ * Rows written as rules have found them. `marks` holds a word a row: bit 0 says that it is failing, bit k that the k-th rule which
+ * compares rows (from 1) is broken.
+ */
+export interface JudgeTask {
+  readonly do: 'judge';
+  readonly streams: readonly string[];
+  readonly chunks: readonly { readonly at: BlobLocation; readonly marks: Uint32Array }[];
+}
+
 export interface FoldTask {
   readonly do: 'fold';
   readonly chunks: readonly BlobLocation[];
@@ -169,4 +179,4 @@ export interface ReadAnswer {
   readonly part: Mapped;
 }
 
-export type Task = MapTask | SketchTask | DealTask | FoldTask | CutTask | ScanTask | ReadTask;
+export type Task = MapTask | SketchTask | DealTask | JudgeTask | FoldTask | CutTask | ScanTask | ReadTask;

@@ -1,7 +1,7 @@
 /** Reads CSV (RFC 4180: quotes, doubled quotes, line breaks inside them) with a header row, as a stream. */
-import { type Read, type ReadPart, StageError } from '../../contract.ts';
-import { eachLine, wholeLines } from './lines.ts';
-import { excerpt, MAX_RECORD, tooLong } from './records.ts';
+import { type Read, StageError } from '../../contract.ts';
+import { eachLine, type Lines } from './lines.ts';
+import { excerpt, MAX_RECORD, noColumn, tooLong } from './records.ts';
 import { decodeUtf8 } from './utf8.ts';
 
 export type Delimiter = 'auto' | ',' | ';' | 'tab';
@@ -51,15 +51,22 @@ const guess = (header: string): string => {
   return [',', ';', '\t'].reduce((best, d) => (count(d) > count(best) ? d : best));
 };
 
-/** Rows with the header's names as fields; every value is text. */
-export function* csv(part: ReadPart, delimiter: Delimiter): Generator<Read[]> {
-  const { name } = part.file;
+interface Asked {
+  /** The file's name, for mistakes. */
+  readonly name: string;
+  readonly delimiter: Delimiter;
+  /** Of these columns only; all without it. */
+  readonly columns: readonly string[] | undefined;
+}
+
+/** Rows with the header's names as fields; every value is text. `end` is called after the last block of lines. */
+export const csvReader = ({ name, delimiter, columns: only }: Asked): { read(lines: Lines): Read[]; end(): Read[] } => {
   let number = 0;
   let header: string[] | null = null;
   let separator = delimiter === 'tab' ? '\t' : delimiter;
   let open: { start: number; text: string; bytes: number; record: ReturnType<typeof record> } | null = null;
 
-  for (const lines of wholeLines(part)) {
+  const read = (lines: Lines): Read[] => {
     const out: Read[] = [];
     for (const bytes of 'head' in lines ? [lines.head] : cut(lines.bytes)) {
       number++;
@@ -84,24 +91,32 @@ export function* csv(part: ReadPart, delimiter: Delimiter): Generator<Read[]> {
         continue;
       }
       const { cells } = open.record;
-      if (header === null) header = columns(cells, name, open.start);
-      else if (cells.length !== header.length) {
+      if (header === null) {
+        header = columns(cells, name, open.start);
+        const names = header;
+        const lost = only?.filter(c => !names.includes(c)) ?? [];
+        if (lost.length > 0) throw noColumn(name, lost, names);
+      } else if (cells.length !== header.length) {
         const reason = `${cells.length} cells where the header has ${header.length}`;
         out.push({ line: open.start, reason, text: excerpt(open.text) });
       } else {
-        const names = header;
-        out.push({ line: open.start, fields: Object.fromEntries(cells.map((cell, i) => [names[i]!, cell])) });
+        const pairs = header.map((column, i) => [column, cells[i]!] as const);
+        const fields = Object.fromEntries(only ? pairs.filter(([column]) => only.includes(column)) : pairs);
+        out.push({ line: open.start, fields });
       }
       open = null;
     }
-    yield out;
-  }
-  if (open) {
+    return out;
+  };
+
+  const end = (): Read[] => {
+    if (!open) return [];
     if (header === null) throw badHeader(name, open.start, 'a quote is opened and not closed');
     const reason = 'a quote is opened and not closed before the end of the file';
-    yield [{ line: open.start, reason, text: excerpt(open.text) }];
-  }
-}
+    return [{ line: open.start, reason, text: excerpt(open.text) }];
+  };
+  return { read, end };
+};
 
 const cut = (bytes: Buffer): Buffer[] => {
   const lines: Buffer[] = [];

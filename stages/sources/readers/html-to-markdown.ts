@@ -13,8 +13,8 @@ const CODE = words('code tt kbd samp');
 /** Blocks are separated by a blank line; noise (navigation, scripts) is left out. */
 export const toMarkdown = (root: Parent): string => blocks(root.children).join('\n\n');
 
-const blocks = (nodes: readonly Node[]): string[] => {
-  const out: string[] = [];
+/** Adds to `out`: of a nest, each level that copied what is in it would make a page of 10 MB take minutes. */
+const blocks = (nodes: readonly Node[], out: string[] = []): string[] => {
   let text = '';
   const flush = () => {
     const line = paragraph(text);
@@ -30,7 +30,9 @@ const blocks = (nodes: readonly Node[]): string[] => {
     }
     if (BLOCK.has(node.name) || holdsBlocks(node)) {
       flush();
-      for (const b of block(node)) out.push(b);
+      if (isPlain(node)) blocks(node.children, out);
+      else if (node.name === 'table') table(node, out);
+      else for (const b of block(node)) out.push(b);
     } else text += inline(node);
   }
   flush();
@@ -38,10 +40,29 @@ const blocks = (nodes: readonly Node[]): string[] => {
 };
 
 /** Whether an inline element wraps blocks, as `<a><div>…</div></a>` and custom elements do. */
-const holdsBlocks = (node: Element): boolean =>
-  node.children.some(n => isElement(n) && !isNoise(n) && (BLOCK.has(n.name) || holdsBlocks(n)));
+const holdsBlocks = (node: Element): boolean => {
+  if (!node.children.some(isElement)) return false;
+  let holds = holding.get(node);
+  if (holds === undefined) {
+    holds = node.children.some(n => isElement(n) && !isNoise(n) && (BLOCK.has(n.name) || holdsBlocks(n)));
+    holding.set(node, holds);
+  }
+  return holds;
+};
 
-const block = (node: Element): string[] => {
+/** Asked again at each level of a nest. */
+const holding = new WeakMap<Element, boolean>();
+
+/** Whether it is no more than the blocks in it. */
+const isPlain = (node: Element): boolean =>
+  !MARKED.has(node.name) || (NESTED.has(node.name) && isTooDeep(node)) || (node.name === 'dt' && !isSignature(node));
+
+const MARKED = words('h1 h2 h3 h4 h5 h6 pre ul ol blockquote table hr dt');
+
+/** The signature of a function in Sphinx's API pages is code. */
+const isSignature = ({ attribs }: Element): boolean => /(?:^|\s)sig(?:\s|$)/.test(attribs.class ?? '');
+
+const block = (node: Element): readonly string[] => {
   switch (node.name) {
     case 'h1':
     case 'h2':
@@ -59,17 +80,12 @@ const block = (node: Element): string[] => {
       return list(node);
     case 'blockquote':
       return quote(blocks(node.children));
-    case 'table':
-      return table(node);
     case 'hr':
       return ['---'];
     case 'dt':
-      // The signature of a function in Sphinx's API pages is code.
-      if (/(?:^|\s)sig(?:\s|$)/.test(node.attribs.class ?? ''))
-        return fenced(raw(node).replace(/\s+/g, ' ').trim(), '');
-      return blocks(node.children);
+      return fenced(raw(node).replace(/\s+/g, ' ').trim(), '');
     default:
-      return blocks(node.children);
+      throw new Error(`<${node.name}> is no block with marks`);
   }
 };
 
@@ -140,6 +156,17 @@ const language = (node: Element): string => {
   return '';
 };
 
+/** Deeper lists and quotes are not indented any more: each level repeats the marks of all before it on every line. */
+const DEEPEST = 16;
+
+const isTooDeep = (node: Element): boolean => {
+  let depth = 0;
+  for (let p = node.parent; p && 'name' in p; p = p.parent) if (NESTED.has(p.name) && ++depth >= DEEPEST) return true;
+  return false;
+};
+
+const NESTED = words('ul ol blockquote');
+
 const list = (node: Element): string[] => {
   const start = Number.parseInt(node.attribs.start ?? '1', 10) || 1;
   const items: string[] = [];
@@ -160,31 +187,38 @@ const quote = (inner: readonly string[]): string[] =>
   inner.length === 0 ? [] : [inner.join('\n\n').replace(/^/gm, '> ').replace(/^> $/gm, '>')];
 
 /** A pipe table; a table that holds blocks or one column only lays out the page, and its cells are blocks. */
-const table = (node: Element): string[] => {
-  const rows = descendants(node, 'tr').filter(tr => nearestTable(tr) === node);
+const table = (node: Element, out: string[]): void => {
+  const rows = ownRows(node);
   const cells = rows.map(tr => tr.children.filter(isElement).filter(c => /^t[dh]$/.test(c.name) && !isNoise(c)));
-  const columns = Math.max(0, ...cells.map(row => row.length));
+  const columns = cells.reduce((most, row) => Math.max(most, row.length), 0);
   const layout = cells.some(row => row.some(cell => cell.children.some(c => isElement(c) && LAYOUT.has(c.name))));
   const caption = node.children.filter(isElement).filter(c => c.name === 'caption');
-  const out = blocks(caption.flatMap(c => c.children));
-  if (columns < 2 || layout) return [...out, ...cells.flat().flatMap(cell => blocks(cell.children))];
+  for (const { children } of caption) blocks(children, out);
+  if (columns < 2 || layout) {
+    for (const cell of cells.flat()) blocks(cell.children, out);
+    return;
+  }
   const lines = cells.map(row => {
     const texts = row.map(cell => fold(inlines(cell.children)).trim().replace(/\|/g, '\\|'));
     while (texts.length < columns) texts.push('');
     return `| ${texts.join(' | ')} |`;
   });
   lines.splice(1, 0, `|${' --- |'.repeat(columns)}`);
-  return [...out, lines.join('\n')];
+  out.push(lines.join('\n'));
 };
 
 const LAYOUT = words('table pre ul ol dl h1 h2 h3 h4 h5 h6 div section article blockquote');
 
-const descendants = (node: Element, name: string): Element[] =>
-  node.children.filter(isElement).flatMap(c => [...(c.name === name ? [c] : []), ...descendants(c, name)]);
-
-const nearestTable = (node: Element): Element | null => {
-  for (let p = node.parent; p && 'name' in p; p = p.parent) if (p.name === 'table') return p as Element;
-  return null;
+/** Rows of a table, but not of tables in it. */
+const ownRows = (node: Element): Element[] => {
+  const rows: Element[] = [];
+  const stack: Element[] = [node];
+  for (let at = stack.pop(); at; at = stack.pop()) {
+    if (at.name === 'tr') rows.push(at);
+    const inner = at.children.filter(isElement).filter(c => c.name !== 'table');
+    for (const child of inner.reverse()) stack.push(child);
+  }
+  return rows;
 };
 
 /** Text as it stands, line breaks included. */

@@ -12,8 +12,13 @@ const MAX_DEPTH = 800;
 export const html = (bytes: Buffer): Page | { reason: string } => {
   const decoded = decode(bytes);
   if ('reason' in decoded) return decoded;
-  const document = parse(decoded.text.replace(/\r\n?/g, '\n'));
+  const document = parseHtml(decoded.text.replace(/\r\n?/g, '\n'));
   if (document === null) return { reason: `elements are nested deeper than ${MAX_DEPTH}` };
+  return mainContent(document);
+};
+
+/** Title and main content, as Markdown. */
+export const mainContent = (document: Document): Page => {
   const root = main(document);
   const text = toMarkdown(root);
   const heading = first(root, n => n.name === 'h1' && !isNoise(n));
@@ -49,10 +54,11 @@ class LimitedHandler extends DomHandler {
 
 const TOO_DEEP = new Error('too deep');
 
-const parse = (text: string): Document | null => {
+/** `text` with LF line breaks; null when its elements are nested too deep. In XHTML `<script/>` is closed. */
+export const parseHtml = (text: string, xhtml = false): Document | null => {
   const handler = new LimitedHandler();
   try {
-    new Parser(handler).end(text);
+    new Parser(handler, { recognizeSelfClosing: xhtml }).end(text);
   } catch (error) {
     if (error === TOO_DEEP) return null;
     throw error;

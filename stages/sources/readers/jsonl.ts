@@ -1,18 +1,15 @@
 /** Reads JSON Lines: one object a line; what is none is refused line by line. */
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { Fields, Read, ReadPart } from '../../contract.ts';
-import { eachLine, wholeLines } from './lines.ts';
+import { eachLine, type Lines, wholeLines } from './lines.ts';
 import { excerpt, tooLong } from './records.ts';
 import { decodeUtf8 } from './utf8.ts';
 
-/** One `Read` for each line, null for a blank one. */
-export function* jsonl(part: ReadPart): Generator<Read[]> {
+/** Reads of the lines that it is given, block after block: one for each, null for a blank one. */
+export const jsonlReader = (): ((lines: Lines) => Read[]) => {
   let line = 0;
-  for (const lines of wholeLines(part)) {
-    if ('head' in lines) {
-      yield [{ line: ++line, reason: tooLong, text: excerpt(lines.head.toString('latin1')) }];
-      continue;
-    }
+  return lines => {
+    if ('head' in lines) return [{ line: ++line, reason: tooLong, text: excerpt(lines.head.toString('latin1')) }];
     const out: Read[] = [];
     const { bytes } = lines;
     // Bytes are the characters of ASCII text: it is decoded at once and cut, which saves a call a line.
@@ -20,19 +17,25 @@ export function* jsonl(part: ReadPart): Generator<Read[]> {
     const valid = text !== null || isUtf8(bytes);
     eachLine(bytes, (start, end) => {
       line++;
-      if (text !== null) out.push(parse(text.slice(start, end), line));
-      else if (valid || isUtf8(bytes.subarray(start, end))) out.push(parse(bytes.toString('utf8', start, end), line));
+      if (text !== null) out.push(record(text.slice(start, end), line));
+      else if (valid || isUtf8(bytes.subarray(start, end))) out.push(record(bytes.toString('utf8', start, end), line));
       else {
         const own = bytes.subarray(start, end);
         const { reason } = decodeUtf8(own) as { reason: string };
         out.push({ line, reason, text: excerpt(own.toString('utf8')) });
       }
     });
-    yield out;
-  }
+    return out;
+  };
+};
+
+export function* jsonl(part: ReadPart): Generator<Read[]> {
+  const read = jsonlReader();
+  for (const lines of wholeLines(part)) yield read(lines);
 }
 
-const parse = (text: string, line: number): Read => {
+/** What one object's JSON gives. */
+export const record = (text: string, line: number): Read => {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,6 +1,7 @@
 /** Answers prompts with the base and the tuned model side by side: both are rows of one batch, told apart by a gate. */
 import type { Tensor } from 'onnxruntime-node';
 import { StageError } from '../../contract.ts';
+import { runtime } from '../../onnx/runtime.ts';
 import type { Answer, GenerateJob } from '../job.ts';
 import { readAdapter } from './adapter.ts';
 import { buildGenerator } from './generation-graph.ts';
@@ -8,7 +9,7 @@ import { factors } from './lora.ts';
 import type { Process } from './process.ts';
 import { createRandom } from './random.ts';
 import { sample } from './sampling.ts';
-import { createSession, runtime } from './session.ts';
+import { createSession } from './session.ts';
 import { type Model, openModel } from './weights.ts';
 
 /** Rows generated at a time, and bytes their caches may take. */

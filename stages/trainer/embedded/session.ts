@@ -1,5 +1,6 @@
 /** ONNX Runtime sessions as this trainer sets them up: CPU, fixed threads, weights read from the model's own files. */
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { runtime } from '../../onnx/runtime.ts';
 import type { Batch } from './batches.ts';
 import { buildDecoder, GRADIENT } from './decoder.ts';
 import type { Factor, LoraShape } from './lora.ts';
@@ -7,8 +8,6 @@ import type { Model } from './weights.ts';
 
 /** Above this many parameters ONNX Runtime's repacked copies of the weights cost more memory than they save time. */
 const PREPACK_LIMIT = 100_000_000;
-
-export const runtime = async () => (await import('onnxruntime-node')).default;
 
 export const createSession = async (bytes: Uint8Array, model: Model, threads: number): Promise<InferenceSession> => {
   const { InferenceSession } = await runtime();

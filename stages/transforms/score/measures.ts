@@ -1,5 +1,7 @@
 /** What can be measured of a text, each a number; shares are between 0 and 1, and 0 of a text that has nothing to count. */
 import type { ScoreOptions } from '../../../schemas/types.ts';
+import { documentOf } from '../quality/document.ts';
+import { documentMeasures } from '../quality/measures.ts';
 import { count } from '../text/count.ts';
 
 export type Measure = ScoreOptions['measure'];
@@ -62,4 +64,7 @@ export const measures: Readonly<Record<Measure, (text: string) => number>> = {
     for (let i = 0; i < runs; i++) different.add(`${all[i]} ${all[i + 1]} ${all[i + 2]}`);
     return share(runs - different.size, runs);
   },
+  ...(Object.fromEntries(
+    Object.entries(documentMeasures).map(([name, measured]) => [name, (text: string) => measured(documentOf(text))]),
+  ) as Record<keyof typeof documentMeasures, (text: string) => number>),
 };

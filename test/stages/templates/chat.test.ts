@@ -1,7 +1,10 @@
 /** The template `chat`: token ids that decode to the text, and a loss mask that is exact. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { type Fields, type ModelInput, StageError } from '../../../stages/contract.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Fields, type InputFile, type ModelInput, StageError } from '../../../stages/contract.ts';
 import chat from '../../../stages/templates/chat.ts';
 import { type Channel, readConversation } from '../../../stages/templates/conversation.ts';
 import { chatDefaults } from '../../../stages/templates/options.ts';
@@ -27,6 +30,13 @@ const run = (rows: readonly Fields[], given: Record<string, unknown> = {}) =>
     chatOptions(given),
     { model },
   );
+const folder = mkdtempSync(join(tmpdir(), 'finetune-chat-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const file = (name: string, text: string): InputFile => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return { name, path, digest: '', size: text.length };
+};
 const pair = { instruction: 'What is the sky?', response: 'Blue.' };
 const isSpecial = (id: number, name: string) => expect(format.decode([id])).resolves.toBe(name);
 const pieces = (ids: readonly number[], ranges: readonly (readonly [number, number])[]) =>
@@ -74,6 +84,44 @@ describe('chat', () => {
     expect(named.rows[0]!.fields).toEqual(rows[0]!.fields);
   });
 
+  it('answers in parts become JSON, and their thought reasoning', async () => {
+    const user = { role: 'user', content: 'x' };
+    const said = async (fields: Fields) => (await run([fields])).rows[0]!.fields.text as string;
+    const parts = { thought: 'Hm.', steps: ['a', 'b'], answer: 'c' };
+    const text = await said({ messages: [user, { role: 'assistant', content: '', ...parts }] });
+    expect(text).toContain('<|channel|>analysis<|message|>Hm.<|end|>');
+    expect(text).toContain('<|channel|>final<|message|>{"steps":["a","b"],"answer":"c"}<|return|>');
+    expect(await said({ messages: [user, { role: 'assistant', content: { a: 1 } }] })).toContain(
+      '<|message|>{"a":1}<|return|>',
+    );
+    expect(await said({ instruction: 'x', response: { a: 1 } })).toContain('<|message|>{"a":1}<|return|>');
+  });
+
+  it('functions and the format of answers come from the row, or else from files of the recipe', async () => {
+    const format = { type: 'json_schema', json_schema: { name: 'whole', schema: { type: 'integer' } } };
+    const tools = [{ type: 'function', function: { name: 'add', description: 'Adds.' } }];
+    const row = { instruction: 'x', response: '4' };
+    const [text] = (await run([{ ...row, tools, response_format: JSON.stringify(format) }])).rows;
+    expect(text!.fields.text).toContain('type add = () => any;');
+    expect(text!.fields.text).toContain('# Response Formats\n\n## whole\n\n{"type":"integer"}');
+    const files = {
+      tools: [file('tools.json', JSON.stringify(tools))],
+      response_format: [file('format.json', JSON.stringify(format))],
+    };
+    const given = chatOptions({ tools: 'tools.json', response_format: 'format.json' });
+    const withFiles = (files: Readonly<Record<string, readonly InputFile[]>>) => ({
+      ...chat,
+      setup: (setup: Parameters<NonNullable<typeof chat.setup>>[0]) => chat.setup!({ ...setup, files }),
+    });
+    const defaulted = await runStage(withFiles(files), [{ id: 'r', parent: null, fields: row }], given, { model });
+    expect(defaulted.rows[0]!.fields).toEqual(text!.fields);
+    const bad = { tools: [file('tools.json', '[{"name": "a b"}]')] };
+    await expect(runStage(withFiles(bad), [], given, { model })).rejects.toMatchObject({
+      reason: 'bad-definitions',
+      place: { path: 'tools.json' },
+    });
+  });
+
   it('a malformed row is rejected, and the reason names the field', async () => {
     const user = { role: 'user', content: 'x' };
     const cases: [Fields, RegExp][] = [
@@ -95,7 +143,19 @@ describe('chat', () => {
       [{ messages: [{ role: 'user', content: [{ type: 'image_url' }] }] }, /^messages\[0\]\.content\[0\]: /],
       [{ messages: [user] }, /^messages: .*assistant says nothing/],
       [{ instruction: '\ud800', response: 'x' }, /^instruction: holds half a surrogate pair/],
-      [{ ...pair, tools: 'x' }, /^tools: /],
+      [{ ...pair, tools: 'x' }, /^tools: is text, but not JSON/],
+      [{ ...pair, tools: {} }, /^tools: expected a list/],
+      [
+        { ...pair, tools: [{ type: 'function', function: { name: 'f', parameters: '{' } }] },
+        /^tools\[0\]\.parameters: /,
+      ],
+      [{ ...pair, response_format: 'x' }, /^response_format: is text, but not JSON/],
+      [{ ...pair, response_format: { name: 'x' } }, /^response_format\.schema: /],
+      [{ ...pair, response_format: { schema: {} } }, /^response_format\.name: missing/],
+      [
+        { ...pair, response_format: { name: 'x', schema: {} } },
+        /^messages\[1\]\.content: response_format asks for JSON/,
+      ],
     ];
     const { rows, rejects } = await run(cases.map(([fields]) => fields));
     expect(rows).toEqual([]);

@@ -73,9 +73,47 @@ describe('bounds of numbers', () => {
     expect(await run({ n: 1 }, both)).toBe('field "text" is not a text');
   });
 
+  test.each([
+    [{ lang: 'en' }, { lang: { in: ['en', 'es'] } }, null],
+    [{ lang: 'de' }, { lang: { in: ['en', 'es'] } }, 'lang is "de", none of those wanted'],
+    [{ lang: 'de' }, { lang: { not_in: ['de'] } }, 'lang is "de"'],
+    [{ n: 3 }, { n: { in: [3], max: 5 } }, null],
+    [{ meta: { ok: true } }, { 'meta.ok': { in: [true] } }, null],
+    [{}, { lang: { in: ['en'] } }, 'field "lang" is missing'],
+    [{}, { lang: { in: ['en', null] } }, null],
+  ])('%j under values %j: %s', async (fields, where, expected) => expect(await run(fields, { where })).toBe(expected));
+
   test.each([[{}], [{ n: {} }], [{ n: 3 }], [{ n: { least: 3 } }]])('%j is refused', where =>
     expect(() => optionsOf('transforms/filter', { where })).toThrow(),
   );
+});
+
+describe('expressions', () => {
+  const run = async (fields: Fields, expression: string) => {
+    const options = optionsOf<Options>('transforms/filter', { expression });
+    const { rows, dropped, rejects } = await runStage(filter, [row('a', fields)], options);
+    return rows.length === 1 ? null : (dropped[0] ?? rejects[0])!.reason;
+  };
+
+  test('decide which rows stay, and need no text', async () => {
+    const longer = 'length(response) > 2 * length(instruction)';
+    expect(await run({ instruction: 'Why?', response: 'Because of it.' }, longer)).toBeNull();
+    expect(await run({ instruction: 'Why?', response: 'So.' }, longer)).toBe('the expression is false');
+    expect(await run({ response: 3 }, 'words > 3')).toBe('words is missing, which cannot be compared');
+  });
+
+  test('that cannot be read fail the node', async () => {
+    await expect(async () => run({}, 'words >')).rejects.toMatchObject({ reason: 'invalid-expression' });
+  });
+});
+
+test('rows in another language are dropped', async () => {
+  expect(await reason('The model answers without any reasoning.', { language: 'en' })).toBeNull();
+  expect(await reason('The model answers without any reasoning.', { language: ['es', 'zh'] })).toBe(
+    'language is en, not es or zh',
+  );
+  expect(await reason('模型直接回答问题', { language: ['es', 'zh'] })).toBeNull();
+  expect(await reason('123', { language: 'en' })).toBe('language is und, not en');
 });
 
 test('a pattern that is no regular expression is an error of the node, with the pattern', async () => {

@@ -1,0 +1,32 @@
+import { openSync, readSync, writeFileSync, readFileSync } from 'node:fs';
+import { createGraph } from './stages/trainer/embedded/graph.ts';
+const folder = process.argv[2]!;
+const fd = openSync(`${folder}/model.safetensors`, 'r');
+const head = Buffer.alloc(8); readSync(fd, head, 0, 8, 0);
+const n = Number(head.readBigUInt64LE());
+const json = Buffer.alloc(n); readSync(fd, json, 0, n, 8);
+const header = JSON.parse(json.toString());
+const cfg = JSON.parse(readFileSync(`${folder}/config.json`, 'utf8'));
+const g = createGraph();
+const W = (name: string) => { const t = header[name]; if (!t) throw new Error(name); if (t.dtype !== 'F32') throw new Error(t.dtype);
+  return g.external(name, 'float32', t.shape, { location: 'model.safetensors', offset: 8 + n + t.data_offsets[0], length: t.data_offsets[1] - t.data_offsets[0] }); };
+const d = cfg.hidden_size, H = cfg.num_attention_heads, hd = d / H, eps = { float: cfg.layer_norm_eps };
+const ids = g.input('input_ids', 'int64', ['batch', 'n']); g.input('attention_mask', 'int64', ['batch', 'n']);
+const types = g.input('token_type_ids', 'int64', ['batch', 'n']);
+const len = g.op('Shape', [ids], { start: 1, end: 2 });
+const pos = g.op('Range', [g.constant('zero', 'int64', [], BigInt64Array.of(0n)), g.op('Squeeze', [len]), g.constant('one', 'int64', [], BigInt64Array.of(1n))]);
+const ln = (x: string, p: string) => g.op('LayerNormalization', [x, W(`${p}.weight`), W(`${p}.bias`)], { axis: -1, epsilon: eps });
+const flat = g.ints([-1, d]);
+let x = g.op('Add', [g.op('Add', [g.op('Gather', [W('embeddings.word_embeddings.weight'), g.op('Reshape', [ids, g.ints([-1])])]), g.op('Gather', [W('embeddings.position_embeddings.weight'), pos])]), g.op('Gather', [W('embeddings.token_type_embeddings.weight'), g.op('Reshape', [types, g.ints([-1])])])]);
+x = ln(x, 'embeddings.LayerNorm');
+const lin = (x: string, p: string) => g.op('Gemm', [x, W(`${p}.weight`), W(`${p}.bias`)], { transB: 1 });
+for (let l = 0; l < cfg.num_hidden_layers; l++) {
+  const p = `encoder.layer.${l}`;
+  const heads = (name: string, perm: number[]) => g.op('Transpose', [g.op('Reshape', [lin(x, `${p}.attention.self.${name}`), g.ints([-1, H, hd])])], { perm });
+  const s = g.op('Softmax', [g.op('Mul', [g.op('MatMul', [heads('query', [1, 0, 2]), heads('key', [1, 2, 0])]), g.scalar(1 / Math.sqrt(hd))])], { axis: -1 });
+  const c = g.op('Reshape', [g.op('Transpose', [g.op('MatMul', [s, heads('value', [1, 0, 2])])], { perm: [1, 0, 2] }), flat]);
+  x = ln(g.op('Add', [x, lin(c, `${p}.attention.output.dense`)]), `${p}.attention.output.LayerNorm`);
+  x = ln(g.op('Add', [x, lin(g.op('Gelu', [lin(x, `${p}.intermediate.dense`)]), `${p}.output.dense`)]), `${p}.output.LayerNorm`);
+}
+g.output(g.op('Unsqueeze', [x, g.ints([0])]), 'last_hidden_state', 'float32', ['batch', 'n', d]);
+writeFileSync(`${folder}/model.onnx`, g.encode());

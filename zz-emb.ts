@@ -1,0 +1,13 @@
+import { embed, poolingOf } from './stages/onnx/embedding.ts';
+import { loadTextModel } from './stages/onnx/text-model.ts';
+import { quantize, encodeVector, cosine } from './stages/transforms/semantic-dedup/vector.ts';
+import { readdirSync } from 'node:fs';
+const f = process.argv[2]!;
+const files = [...readdirSync(f), '1_Pooling/config.json'].map(name => ({ name, path: `${f}/${name}`, digest: name, size: 1 }));
+const m = await loadTextModel({ files });
+console.log(m.identity, await poolingOf(m));
+const texts = ['How do I reset my password?', 'How can I change my password if I forgot it?', 'What is the capital of France?', 'Paris is the capital city of France.', 'I forgot my password, what should I do?'];
+const v = []; for (const t of texts) v.push(await embed(m, t, 'mean'));
+const cos = (a: Float32Array, b: Float32Array) => { let d=0,x=0,y=0; for (let i=0;i<a.length;i++){d+=a[i]!*b[i]!;x+=a[i]!**2;y+=b[i]!**2} return d/Math.sqrt(x*y) };
+for (let i=0;i<v.length;i++) console.log(v.map((w,j)=>cos(v[i]!,w).toFixed(4)+'/'+cosine(encodeVector(quantize(v[i]!)!),encodeVector(quantize(w)!)).toFixed(4)).join(' '));
+const t0=performance.now(); for (let i=0;i<200;i++) await embed(m, `${i} How can I change my password if I forgot it, and what do I do with the old one?`, 'mean'); console.log('ms/text', (performance.now()-t0)/200);
