@@ -6,6 +6,7 @@ export type StoredOutput =
   | { readonly type: 'rows'; readonly digest: string; readonly rows: number; readonly lineage: string | null }
   | { readonly type: 'tree'; readonly digest: string }
   | { readonly type: 'metrics'; readonly digest: string }
+  /** Names its list (`models.ts`); empty for a model that lies in the recipe's own folder. */
   | { readonly type: 'model'; readonly digest: string };
 
 export interface NodeRecord {
@@ -25,6 +26,8 @@ export interface NodeRecord {
   readonly warnings: readonly string[];
   /** The stage's own words about its totals, for the table. */
   readonly note: string | null;
+  /** What names from elsewhere meant in this run (a repository's branch its commit), where it told. */
+  readonly origins?: Readonly<Record<string, string>>;
   /** Set when the stage judged its totals to be wrong: the outputs are kept to be looked at, the node fails. */
   readonly failure: { readonly reason: string; readonly message: string; readonly advice?: string } | null;
 }
@@ -62,7 +65,7 @@ export const recordOf = (key: string, sealed: string): NodeRecord | null => {
   return known ? record : null;
 };
 
-const KINDS: ReadonlySet<string> = new Set(['rows', 'tree', 'metrics']);
+const KINDS: ReadonlySet<string> = new Set(['rows', 'tree', 'metrics', 'model']);
 
 const isDigest = (text: unknown): boolean => typeof text === 'string' && /^[0-9a-f]{64}$/.test(text);
 

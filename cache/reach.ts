@@ -18,7 +18,7 @@ export const reach = function* (
 ): Generator<Reached> {
   for (const output of Object.values(outputs)) {
     // A model is referenced where it lies.
-    if (output.type === 'model') continue;
+    if (output.type === 'model' && output.digest === '') continue;
     if (!isKnown(output.digest)) {
       if (output.type === 'rows') yield dataset(store, output.digest);
       else if (output.type === 'tree') yield tree(store, output.digest);

@@ -69,13 +69,85 @@ export interface FilesOptions {
 }
 
 /**
- * A model folder in Hugging Face's layout: config.json, tokenizer.json and safetensors weights. It is checked and referenced, not copied.
+ * A data set of the Hugging Face Hub (Parquet, JSON Lines, JSON, CSV, packed ones too), or a local copy of one: a git clone, or a snapshot of the Hub's cache. Files come once, are checked, and are kept beside the store; the commit is pinned in the lock file, and `--refresh` looks for a newer one.
+ */
+export interface HubOptions {
+  /**
+   * Name of the data set: HuggingFaceH4/Multilingual-Thinking.
+   */
+  readonly hub?: string;
+  /**
+   * A local copy, in place of `hub`: a folder, relative to the folder of the recipe.
+   */
+  readonly path?: string;
+  /**
+   * A commit (40 hex digits), or a branch or tag: what it is at is found once and pinned in the lock file.
+   */
+  readonly revision: string;
+  /**
+   * Subset of the data set. Its default one without it.
+   */
+  readonly config?: string;
+  /**
+   * Split of the data set, as its card or the names of its files say.
+   */
+  readonly split: string;
+  /**
+   * Globs of files in the data set, in place of `config` and `split`: data/train-*.parquet. One, or a list.
+   */
+  readonly files?: string | readonly string[];
+  /**
+   * These columns only. Of Parquet the others are not even read.
+   *
+   * @minItems 1
+   */
+  readonly columns?: readonly string[];
+  /**
+   * So many rows from the beginning, and no more. Files that are not needed for them do not come.
+   */
+  readonly limit?: number;
+  /**
+   * Column whose value names each row. It must be unique. Without it, ids are made from the content.
+   */
+  readonly key?: string;
+  /**
+   * What separates the cells of CSV files; auto takes the most frequent one of the header line (tab for .tsv).
+   */
+  readonly delimiter: 'auto' | ',' | ';' | 'tab';
+  /**
+   * Token for gated and private data sets, as a secret: "${env:HF_TOKEN}".
+   */
+  readonly token?: string;
+  /**
+   * The Hub, or a server that stands in for it. It is no part of the key: a commit is the same everywhere.
+   */
+  readonly endpoint: string;
+}
+
+/**
+ * A model in Hugging Face's layout: config.json, tokenizer.json and safetensors weights. A local folder is checked and referenced, not copied; one of the Hugging Face Hub comes once, is checked, and lies in a folder of yours for all projects (~/.cache/finetune/models, or FINETUNE_MODELS). Its commit is pinned in the lock file.
  */
 export interface ModelOptions {
   /**
    * The folder, relative to the folder of the recipe.
    */
-  readonly path: string;
+  readonly path?: string;
+  /**
+   * Name of a model on the Hub, in place of `path`: openai/gpt-oss-20b. Of its files only weights, tokenizer and configuration come.
+   */
+  readonly hub?: string;
+  /**
+   * A commit (40 hex digits), or a branch or tag: what it is at is found once and pinned in the lock file. `--refresh` looks for a newer one.
+   */
+  readonly revision: string;
+  /**
+   * Token for gated and private models, as a secret: "${env:HF_TOKEN}".
+   */
+  readonly token?: string;
+  /**
+   * The Hub, or a server that stands in for it. It is no part of the key: a commit is the same everywhere.
+   */
+  readonly endpoint: string;
 }
 
 /**
@@ -384,6 +456,178 @@ export interface AugmentOptions {
 }
 
 /**
+ * Looks whether the rows keep rules, and fails or warns where too few do. It changes no row: what comes in goes on, so that what stands below runs only on data that passed. Rows that broke a rule are in the output `failing` with the reasons; `report` says of every rule how many rows it saw, and of one that saw none that it says nothing.
+ */
+export interface CheckOptions {
+  /**
+   * Rules, each about a field, or one of unique, schema and expression: { field: response, required: true, characters: { min: 20 } }.
+   *
+   * @minItems 1
+   */
+  readonly rules?: ({
+    readonly [k: string]: unknown;
+  } & {
+    /**
+     * What the rule is called in reports; made of what it says if left out.
+     */
+    readonly name?: string;
+    /**
+     * Field that the rule is about. A dot leads into maps and lists: messages.content. Rows that lack it are not its business, unless it is required.
+     */
+    readonly field?: string;
+    /**
+     * The field must be there and not be empty.
+     */
+    readonly required?: boolean;
+    /**
+     * What the field holds.
+     */
+    readonly type?: 'text' | 'number' | 'integer' | 'boolean' | 'list' | 'map';
+    /**
+     * Least number that passes.
+     */
+    readonly min?: number;
+    /**
+     * Greatest number that passes.
+     */
+    readonly max?: number;
+    /**
+     * Fewest and most characters of a text.
+     */
+    readonly characters?: {
+      /**
+       * Fewest characters.
+       */
+      readonly min?: number;
+      /**
+       * Most characters.
+       */
+      readonly max?: number;
+    };
+    /**
+     * Fewest and most words of a text (parts between white space).
+     */
+    readonly words?: {
+      /**
+       * Fewest words.
+       */
+      readonly min?: number;
+      /**
+       * Most words.
+       */
+      readonly max?: number;
+    };
+    /**
+     * Fewest and most items of a list, such as messages.
+     */
+    readonly items?: {
+      /**
+       * Fewest items.
+       */
+      readonly min?: number;
+      /**
+       * Most items.
+       */
+      readonly max?: number;
+    };
+    /**
+     * Regular expressions (JavaScript, u flag) that must all be found.
+     */
+    readonly matches?: string | readonly string[];
+    /**
+     * Regular expressions none of which may be found.
+     */
+    readonly not_matches?: string | readonly string[];
+    /**
+     * Values that pass.
+     *
+     * @minItems 1
+     */
+    readonly in?: readonly (string | number | boolean | null)[];
+    /**
+     * Values that do not pass.
+     *
+     * @minItems 1
+     */
+    readonly not_in?: readonly (string | number | boolean | null)[];
+    /**
+     * Language of the text, or a list of those that pass: ISO 639-1 codes. With `mostly` the share that must be in it. Texts of fewer than 12 letters are not its business.
+     */
+    readonly language?: string | readonly string[];
+    /**
+     * harmony: the text (field text) was rendered in gpt-oss's format. Four rules: has_user_tag, has_assistant_tag, has_channel_tag (every message of the assistant names its channel) and has_message_tags.
+     */
+    readonly format?: 'harmony';
+    /**
+     * Field or fields whose values no two rows have in common; of equal rows all but the first break the rule. With `mostly` the share of duplicates that may be: 0.98 allows 2 %.
+     */
+    readonly unique?: string | readonly string[];
+    /**
+     * Of `unique`, what counts as equal, as in `dedup`; none if left out.
+     */
+    readonly normalize?: 'none' | 'whitespace' | 'case' | 'letters';
+    /**
+     * JSON Schema that the row's fields must fit.
+     */
+    readonly schema?: {};
+    /**
+     * Expression over the row's fields that must be true, as in `filter`: length(response) > length(instruction).
+     */
+    readonly expression?: string;
+    /**
+     * Share of the rows that are its business which must keep the rule; the check's own `mostly` if left out.
+     */
+    readonly mostly?: number;
+    /**
+     * In place of `mostly`: bounds of the share of rows that keep the rule, such as { min: 0.2, max: 0.4 } of one language among several. No row fails by such a rule.
+     */
+    readonly share?: {
+      /**
+       * Least share.
+       */
+      readonly min?: number;
+      /**
+       * Greatest share.
+       */
+      readonly max?: number;
+    };
+    /**
+     * error fails the node when the rule is broken; warn says so and goes on. error if left out.
+     */
+    readonly severity?: 'error' | 'warn';
+  })[];
+  /**
+   * How many rows there must be.
+   */
+  readonly rows?: {
+    /**
+     * Fewest rows.
+     */
+    readonly min?: number;
+    /**
+     * Most rows.
+     */
+    readonly max?: number;
+    /**
+     * What becomes of another number; error if left out.
+     */
+    readonly severity?: 'error' | 'warn';
+  };
+  /**
+   * What the data is to teach: warns below the size that takes at the least, 1,000 rows for questions and answers (faq), 3,000 for technical explanations, 10,000 for reasoning.
+   */
+  readonly task?: 'faq' | 'technical' | 'reasoning';
+  /**
+   * Share of rows that must keep a rule, where the rule does not say.
+   */
+  readonly mostly: number;
+  /**
+   * Whether rows that broke a rule stay in the output `rows`; they are in `failing` either way.
+   */
+  readonly failing: 'keep' | 'drop';
+}
+
+/**
  * Runs a text classifier of a local folder over each text and writes its label and score beside it: quality, topic, toxicity. A `filter` with `where` then keeps rows by the score. Every result is kept, so that a build which was killed classifies nothing twice.
  */
 export interface ClassifyOptions {
@@ -422,11 +666,41 @@ export interface ClassifyOptions {
 }
 
 /**
+ * Drops rows that share a run of words with the rows of a test, so that the test measures what the model can do and not what it has read. Takes two inputs: from: { rows: pairs, against: [held, mmlu] }. When the test changes, all rows are looked at again.
+ */
+export interface DecontaminateOptions {
+  /**
+   * Field that is looked at, or a list of them; every text of the row if left out, however deep. A dot leads into maps and lists: messages.content.
+   */
+  readonly field?: string | readonly string[];
+  /**
+   * Field or fields of the test's rows, such as the question; every text of theirs if left out.
+   */
+  readonly against?: string | readonly string[];
+  /**
+   * Length of a run in words, without regard to capitals and punctuation.
+   */
+  readonly words: number;
+  /**
+   * Length of a run in texts of scripts without spaces (Chinese, Japanese, Thai), in characters.
+   */
+  readonly characters: number;
+  /**
+   * A text of the test that is shorter than a run counts as a whole, from so many words on, or twice as many characters of such scripts.
+   */
+  readonly shortest: number;
+  /**
+   * A run that stands in so many rows of the test is a phrase of its own ("choose the best answer") and does not count.
+   */
+  readonly common: number;
+}
+
+/**
  * Removes exact duplicates: of the rows that are equal in the chosen fields, the first in order stays.
  */
 export interface DedupOptions {
   /**
-   * Field or fields to compare; all of them if left out. A row that has none of them is kept.
+   * Field or fields to compare; all of them if left out. A row that has none of them (or null) is kept. A dot leads into maps and lists: messages.0.content.
    */
   readonly by?: string | readonly string[];
   /**
@@ -1439,13 +1713,17 @@ export interface SplitOptions {
 }
 
 /**
- * How many rows there are, and how long their texts are in characters and words: least, median, mean, 95th percentile, greatest, and a histogram. `finetune show` prints them.
+ * How many rows there are, how many of them equal an earlier one, and how long their texts are in characters, words and, with a model, tokens: least, median, mean, 95th percentile, greatest, and a histogram; on request in which languages. Of conversations it tells each role apart. `finetune show` prints all of it.
  */
 export interface StatsOptions {
   /**
-   * Field to measure, or a list of them; every field that holds a text if left out. Median and percentile are exact up to 255, and within 0.4 % above.
+   * Field to measure, or a list of them; every field that holds a text, a list of texts or a conversation if left out. A dot leads into maps and lists: messages.content. Median and percentile are exact up to 255, and within 0.4 % above.
    */
   readonly field?: string | readonly string[];
+  /**
+   * Also count the languages of the texts (ISO 639-1 codes, und for texts too short to tell). It takes longer than all the rest.
+   */
+  readonly languages: boolean;
 }
 
 /**

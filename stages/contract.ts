@@ -358,6 +358,17 @@ export interface WholeContext<Options> {
   readonly kept: string;
   /** What came from elsewhere is to be asked for again (`--refresh`). */
   readonly refresh: boolean;
+  /** What the lock file says that names from elsewhere mean: those that `origin` has told. */
+  readonly origins: Readonly<Record<string, string>>;
+  /**
+   * Tells what a name from elsewhere means (a repository's branch: its commit). It is written into the lock file, and given to
+   * later runs, so that they get the same; and who has such a line can have its result again, where it is not in the store.
+   */
+  origin(name: string, meaning: string): void;
+  /** Folder of the user's for models, shared by all projects. It may not be there yet. */
+  readonly models: string;
+  /** The model that lies in this folder below `models` is the output (type `model`): all files in it. In the main thread only. */
+  model(output: string, folder: string): void;
   /** Aborted on Ctrl-C or when the build is given up. Save and return soon (within seconds); throw afterwards. */
   readonly signal: AbortSignal;
   /** Put before the command line of a program that is not ours, so that what it opens is seen: under `--trace` only. */

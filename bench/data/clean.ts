@@ -1,12 +1,13 @@
 /**
  * The seed's cleaning on pages, beside its own regular expressions in Hugging Face datasets and Data-Juicer's operators, with as
- * many processes as we have threads: `npx node bench/data/clean.ts [pages] [jobs]`. The goal is 5 times the pages a second
- * of `datasets.map` on 100,000 pages, in bounded memory. All times are of whole programs, their start included.
+ * many processes as we have threads: `npx node bench/data/clean.ts [pages] [jobs] [--nodes]`. The goal is 5 times the pages a
+ * second of `datasets.map` on 100,000 pages, in bounded memory. All times are of whole programs, their start included.
  *
- *   pairs    strip markup, split into sentences, filter, pair neighbours, remove duplicates
+ *   pairs    strip markup, split into sentences, filter, pair neighbours, remove duplicates; datasets does so in one map, or
+ *            in one for each step, of which it then keeps the results as we do
  *   pages    strip markup, filter by length, remove duplicates (what Data-Juicer has operators for)
  */
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,7 +41,11 @@ interface Line extends Watched {
   readonly own?: number;
 }
 
-const [count, jobs] = [Number(process.argv[2] ?? 100_000), Number(process.argv[3] ?? availableParallelism())];
+const numbers = process.argv
+  .slice(2)
+  .filter(a => !a.startsWith('--'))
+  .map(Number);
+const [count = 100_000, jobs = availableParallelism()] = numbers;
 const here = (name: string) => fileURLToPath(new URL(`peers/${name}`, import.meta.url));
 const base = mkdtempSync(join(tmpdir(), 'finetune-clean-'));
 const source = join(base, 'pages.jsonl');
@@ -58,15 +63,29 @@ const ours = async (bin: string, job: Job): Promise<Line> => {
   return { name: 'finetune', ...run, rows: summary.nodes.find(n => n.name === 'unique')!.rows! };
 };
 
-const theirs = async (name: string, python: string, script: string, job: Job): Promise<Line> => {
+interface Their {
+  readonly name: string;
+  readonly python: string;
+  readonly script: string;
+  /** `one` map for everything, or a map for each `step`. */
+  readonly way?: 'one' | 'steps';
+}
+
+const theirs = async ({ name, python, script, way = 'one' }: Their, job: Job): Promise<Line> => {
   const work = mkdtempSync(join(base, 'peer-'));
-  const args = [script, source, join(work, 'out.jsonl'), String(jobs), work, job] as const;
+  const args = [script, source, join(work, 'out.jsonl'), String(jobs), work, job, way];
   const env = { HF_DATASETS_OFFLINE: '1', HF_HOME: join(work, 'home'), TOKENIZERS_PARALLELISM: 'false' };
   const run = await watched([python, ...args], { cwd: work, env });
+  const { seconds, rows, version } = JSON.parse(readFileSync(join(work, 'result.json'), 'utf8'));
   rmSync(work, { recursive: true, force: true });
-  const { seconds, rows, version } = JSON.parse(run.stdout.split('\n').findLast(line => line.startsWith('{"seconds"'))!);
   return { ...run, name: `${name} ${version}`, rows, own: seconds };
 };
+
+const found = (
+  python: string | { readonly missing: string },
+  peer: Omit<Their, 'python'>,
+): Their | { readonly missing: string } =>
+  typeof python === 'string' ? { ...peer, script: here(peer.script), python } : python;
 
 const details: string[] = [];
 try {
@@ -77,19 +96,35 @@ try {
   const hf = pythonWith('datasets', ['datasets==5.2.0']);
   // aiohttp: imported by Data-Juicer, named by none of its requirements.
   const juicer = pythonWith('data-juicer', ['py-data-juicer==1.6.1', 'aiohttp']);
+  const peers: readonly (readonly [Job, Their | { readonly missing: string }])[] = [
+    ['pairs', found(hf, { name: 'datasets, one map for all', script: 'clean_datasets.py' })],
+    ['pairs', found(hf, { name: 'datasets, a map a step', script: 'clean_datasets.py', way: 'steps' })],
+    ['pages', found(hf, { name: 'datasets', script: 'clean_datasets.py' })],
+    ['pages', found(juicer, { name: 'Data-Juicer', script: 'clean_juicer.py' })],
+  ];
   for (const job of ['pairs', 'pages'] as const) {
     const lines = [await ours(bin, job)];
-    if (typeof hf === 'string') lines.push(await theirs('datasets', hf, here('clean_datasets.py'), job));
-    else console.log(`not here: ${hf.missing}`);
-    if (job === 'pages' && typeof juicer === 'string')
-      lines.push(await theirs('Data-Juicer', juicer, here('clean_juicer.py'), job));
-    else if (job === 'pages' && typeof juicer !== 'string') console.log(`not here: ${juicer.missing}`);
-    console.log(`\n| ${job} | seconds | pages/s | without start | rows out | memory at the peak | ours is |\n|---|---|---|---|---|---|---|`);
+    for (const [of, peer] of peers) {
+      if (of !== job) continue;
+      if ('missing' in peer) console.log(`not here: ${peer.missing}`);
+      else lines.push(await theirs(peer, job));
+    }
+    console.log(
+      `\n| ${job} | seconds | pages/s | without start | rows out | memory at the peak | ours is |\n|---|---|---|---|---|---|---|`,
+    );
     for (const line of lines) {
       const rate = Math.round(count / line.seconds).toLocaleString('en');
       const own = line.own === undefined ? '' : `${line.own.toFixed(1)} s`;
       const times = line === lines[0] ? '' : `${(line.seconds / lines[0]!.seconds).toFixed(1)} x as fast`;
-      const cells = [line.name, line.seconds.toFixed(1), rate, own, line.rows.toLocaleString('en'), `${Math.round(line.peak / 1e6).toLocaleString('en')} MB`, times];
+      const cells = [
+        line.name,
+        line.seconds.toFixed(1),
+        rate,
+        own,
+        line.rows.toLocaleString('en'),
+        `${Math.round(line.peak / 1e6).toLocaleString('en')} MB`,
+        times,
+      ];
       console.log(`| ${cells.join(' | ')} |`);
     }
   }

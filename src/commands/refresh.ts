@@ -15,6 +15,11 @@ export const refreshedNodes = (
 ): ReadonlySet<string> => {
   const asked = namedNodes(graph, names);
   const wrong = asked.find(n => !isRefreshable(n));
+  if (wrong?.elsewhere)
+    throw usage(
+      `--refresh ${wrong.name}: it is no source; its answers are kept, each by its question`,
+      `to ask all of them again: --force ${wrong.name}`,
+    );
   if (wrong) {
     const others = graph.nodes.filter(isRefreshable).map(n => n.name);
     const hint = others.length === 0 ? '; no source of this recipe does' : didYouMean(wrong.name, others);

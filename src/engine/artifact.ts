@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { BlobCorrupt, type BlobLocation } from '../../cache/blob.ts';
 import { decodeManifest } from '../../cache/dataset.ts';
 import { hashFile } from '../../cache/hash-file.ts';
+import { modelIsHere, modelsFolder, readModelList } from '../../cache/models.ts';
 import type { NodeRecord, StoredOutput } from '../../cache/records.ts';
 import { distrust, isDamage } from '../../cache/salvage.ts';
 import type { Store } from '../../cache/store.ts';
@@ -12,7 +13,7 @@ import type { GraphNode } from '../load/graph.ts';
 import { folderOf } from './inputs.ts';
 import type { RowsSource } from './protocol.ts';
 
-/** A model is referenced where it lies: it is its node's folder, file by file. */
+/** A model is referenced where it lies, file by file: in its node's folder, or in that of all models that came from elsewhere. */
 export type Artifact =
   | Exclude<StoredOutput, { type: 'model' }>
   | {
@@ -22,23 +23,38 @@ export type Artifact =
       readonly files: Readonly<Record<string, string>>;
     };
 
-/** The artifacts that a node's record stands for, by output; `files` are what its options named just now. */
+interface Found {
+  readonly key: string;
+  readonly store: Store;
+  /** The recipe's. */
+  readonly folder: string;
+  /** What the node's options named just now. */
+  readonly files: Readonly<Record<string, readonly InputFile[]>>;
+}
+
+/** The artifacts that a node's record stands for, by output. */
 export const artifactsOf = (
   node: GraphNode,
   record: NodeRecord,
-  key: string,
-  recipeFolder: string,
-  files: Readonly<Record<string, readonly InputFile[]>>,
+  { key, store, folder, files }: Found,
 ): Readonly<Record<string, Artifact>> =>
   Object.fromEntries(
     Object.entries(record.outputs).map(([name, output]): [string, Artifact] => {
       if (output.type !== 'model') return [name, output];
+      if (output.digest !== '') return [name, fromElsewhere(store, output.digest)];
       const option = node.files.find(f => f.kind === 'folder');
       if (!option) throw new Error(`${node.uses} gives a model but names no folder`);
       const all = Object.fromEntries((files[option.option] ?? []).map(f => [f.name, f.digest]));
-      return [name, { type: 'model', digest: key, folder: folderOf(option, recipeFolder), files: all }];
+      return [name, { type: 'model', digest: key, folder: folderOf(option, folder), files: all }];
     }),
   );
+
+const fromElsewhere = (store: Store, digest: string): Artifact => {
+  const list = readModelList(store, digest);
+  if (!list) throw new BlobCorrupt(digest, 'is not in the store');
+  const files = Object.fromEntries(Object.entries(list.files).map(([name, [content]]) => [name, content]));
+  return { type: 'model', digest, folder: join(modelsFolder(), list.folder), files };
+};
 
 /** The dataset's chunks where they lie, or null when one is missing. */
 export const rowsSource = (store: Store, manifest: string, prefix = ''): RowsSource | null => {
@@ -58,7 +74,7 @@ export const rowsSource = (store: Store, manifest: string, prefix = ''): RowsSou
 export const isWhole = (store: Store, record: NodeRecord): boolean => {
   try {
     return Object.values(record.outputs).every(output => {
-      if (output.type === 'model') return true;
+      if (output.type === 'model') return output.digest === '' || modelIsHere(store, output.digest);
       if (output.type === 'metrics') return store.read(output.digest) !== null;
       if (output.type === 'tree') return treeIsWhole(store, output.digest);
       return rowsAreWhole(store, output.digest) && (output.lineage === null || rowsAreWhole(store, output.lineage));

@@ -8,7 +8,7 @@ import type { Graph, GraphNode } from '../load/graph.ts';
 import type { Artifact } from './artifact.ts';
 import type { Fingerprint } from './fingerprint.ts';
 import { holding } from './holding.ts';
-import type { Pinned } from './lock/pinned.ts';
+import type { Origins, Pinned } from './lock/pinned.ts';
 import { thisMachine } from './machine.ts';
 import { NodeBuild } from './node-build.ts';
 import { Outs } from './outs.ts';
@@ -44,6 +44,8 @@ export interface BuildContext {
   readonly refresh?: ReadonlySet<string>;
   /** What the lock file pins, by key. */
   readonly pinned?: Pinned;
+  /** What it says that names from elsewhere mean. */
+  readonly origins?: Origins;
   /** Results that would have to be pinned anew fail the build instead. */
   readonly locked?: boolean;
   /** Asked before a training is repeated; without it nobody is asked. */

@@ -7,7 +7,7 @@ import { dirtyRows, rowChanges } from './compare/row-changes.ts';
 import type { Difference } from './fingerprint.ts';
 import { keyName } from './inputs.ts';
 import type { KnownNode } from './keys.ts';
-import { primaryPort } from './rows/run-rows.ts';
+import { primaryPort } from './rows/primary-port.ts';
 
 export interface Estimate {
   /** Rows to compute; null where rows are not the unit, or nobody can know. */

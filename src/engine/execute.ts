@@ -1,7 +1,9 @@
 /** Runs one node's stage by the rule of its kind and takes what it gives into the store. */
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BlobCorrupt, BlobReader } from '../../cache/blob.ts';
 import { canonical } from '../../cache/digest.ts';
+import { encodeModelList, modelsFolder } from '../../cache/models.ts';
 import type { StoredOutput } from '../../cache/records.ts';
 import { storeTree } from '../../cache/tree.ts';
 import { LOOSE_FROM } from '../../cache/writing.ts';
@@ -21,7 +23,8 @@ import { loadBase, located } from './rows/base.ts';
 import type { Ran, RowsContext } from './rows/context.ts';
 import { addUp } from './rows/map.ts';
 import { DatasetWriter, type Piece } from './rows/pieces.ts';
-import { primaryPort, printOf, runRows, streamsOf } from './rows/run-rows.ts';
+import { primaryPort } from './rows/primary-port.ts';
+import { printOf, runRows, streamsOf } from './rows/run-rows.ts';
 import { Outputs, type Sink, wholeContext } from './whole.ts';
 
 let jobs = 0;
@@ -35,6 +38,8 @@ export const execute = async (run: Execution): Promise<Executed> => {
   const datasets = new Map<string, DatasetWriter>();
   const metrics = new Map<string, unknown>();
   const trees = new Map<string, string>();
+  const models = new Map<string, string>();
+  const origins: Record<string, string> = {};
   const datasetOf = (output: string): DatasetWriter => {
     if (node.outputs[output] !== 'rows') throw new Error(`the stage declares no rows output "${output}"`);
     const writer = datasets.get(output) ?? new DatasetWriter(blob => store.putPacked(blob));
@@ -49,6 +54,7 @@ export const execute = async (run: Execution): Promise<Executed> => {
   const told = (message: Told): void => {
     if (message.type === 'pieces') take(message.output, message.pieces);
     else if (message.type === 'metrics') metrics.set(message.output, message.value);
+    else if (message.type === 'origin') origins[message.name] = message.meaning;
     else if (message.type === 'progress') run.progress(message.done, message.total, message.unit, message.note);
     else if (message.type === 'measure') run.measure(message.values);
     else if (message.type === 'log') run.log(message.line);
@@ -65,7 +71,7 @@ export const execute = async (run: Execution): Promise<Executed> => {
     let ran: Ran;
     if (stage.kind === 'whole') {
       const work = isHere(stage)
-        ? await runHere(run, job, stage, { take, metrics, trees })
+        ? await runHere(run, job, stage, { take, metrics, trees, models, origins })
         : await runThere(pool, job, told);
       ran = { ...work, seen: work.computed, alignment: null };
     } else {
@@ -96,7 +102,7 @@ export const execute = async (run: Execution): Promise<Executed> => {
         };
       else if (type === 'metrics')
         outputs[output] = { type, digest: store.put(Buffer.from(canonical(metrics.get(output) ?? {}))).digest };
-      else outputs[output] = { type, digest: '' };
+      else outputs[output] = { type, digest: models.get(output) ?? '' };
     }
     const alignment = ran.alignment && store.put(encodeAlignment(ran.alignment)).digest;
     store.flush();
@@ -115,6 +121,7 @@ export const execute = async (run: Execution): Promise<Executed> => {
       print,
       computed: ran.computed,
       tallies: { ...ran.tallies, seen: ran.seen },
+      origins,
       counted: counted(),
       stage,
     };
@@ -136,6 +143,9 @@ interface Taken {
   readonly metrics: Map<string, unknown>;
   /** Digests by output. */
   readonly trees: Map<string, string>;
+  /** Digests of lists by output. */
+  readonly models: Map<string, string>;
+  readonly origins: Record<string, string>;
 }
 
 const elsewhere = (
@@ -224,6 +234,7 @@ const makeJob = (run: Execution, stage: Stage, print: string): NodeJob => {
     work,
     kept: run.kept,
     refresh: run.refresh,
+    origins: run.origins,
     tracer: run.tracer,
     threads: run.threads,
     gpus: run.gpus,
@@ -231,12 +242,28 @@ const makeJob = (run: Execution, stage: Stage, print: string): NodeJob => {
   };
 };
 
-const mainSink = (run: Execution, { take, metrics, trees }: Taken): Sink => ({
+const mainSink = (run: Execution, { take, metrics, trees, models, origins }: Taken): Sink => ({
   pieces: async (output, pieces) => take(output, pieces),
   metrics: (output, value: Fields) => void metrics.set(output, value),
   tree: (output, folder) => void trees.set(output, storeTree(run.store, folder, { move: true })),
+  origin: (name, meaning) => {
+    origins[name] = meaning;
+  },
+  model: (output, folder) => void models.set(output, storeModel(run, folder)),
   progress: run.progress,
   measure: run.measure,
   log: run.log,
   warn: run.warn,
 });
+
+/** Keeps the list of a model's files. */
+const storeModel = ({ store, look }: Execution, folder: string): string => {
+  const path = join(modelsFolder(), folder);
+  const files = readdirSync(path, { withFileTypes: true })
+    .filter(e => e.isFile())
+    .map(({ name }) => {
+      const { digest, size } = look(join(path, name));
+      return [name, [digest, size]] as const;
+    });
+  return store.put(encodeModelList({ folder, files: Object.fromEntries(files) })).digest;
+};

@@ -1,4 +1,5 @@
 /** What it takes to run one node's stage, and what comes of it. */
+import type { FileState } from '../../cache/files.ts';
 import type { NodeRecord, StoredOutput } from '../../cache/records.ts';
 import type { Store } from '../../cache/store.ts';
 import type { InputFile, Stage } from '../../stages/contract.ts';
@@ -28,6 +29,10 @@ export interface Execution {
   readonly refresh: boolean;
   /** Folder of what came from elsewhere. */
   readonly kept: string;
+  /** What the lock file says that names from elsewhere mean. */
+  readonly origins: Readonly<Record<string, string>>;
+  /** Digest and size of a file. */
+  look(path: string): FileState;
   /** The last run with this print. */
   base(print: string): Promise<NodeRecord | null>;
   readonly memo: RowMemo;
@@ -47,6 +52,7 @@ export interface Executed {
   readonly print: string;
   readonly computed: number;
   readonly tallies: Readonly<Record<string, number>>;
+  readonly origins: Readonly<Record<string, string>>;
   /** What this run had to ask for elsewhere, in words; null for nothing. */
   readonly counted: string | null;
   readonly stage: Stage;

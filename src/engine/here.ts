@@ -49,6 +49,7 @@ export const openHere = ({ job, pool, outside, progress }: About): Here => {
         pieces: async (output, pieces) => tell({ type: 'pieces', id: of.id, output, pieces }, () => {}),
         metrics: () => {},
         tree: () => {},
+        origin: () => {},
         progress: () => {},
         measure: () => {},
         log: () => {},

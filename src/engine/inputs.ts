@@ -59,7 +59,7 @@ const found = (
     if (files.list(folder) === null) {
       const name = option.values[0] ?? '';
       const advice = HUB_ID.test(name)
-        ? { advice: `models are local folders: hf download ${name} --local-dir models/${name.split('/')[1]}` }
+        ? { advice: `\`path\` names a local folder; to have it from the Hub: hub: ${name}` }
         : {};
       fail({ reason: 'file-missing', message: `there is no folder ${name}`, place, ...advice });
       return [];

@@ -13,7 +13,9 @@ export const judge = (node: GraphNode, record: NodeRecord, store: Store, recipe:
   const show = (output: string) =>
     `look at them: npx finetune show ${node.name}.${output}${recipe === 'finetune.yaml' ? '' : ` -r ${recipe}`}`;
   const at = { place: node.place };
-  if (record.failure) return { ...record.failure, ...at };
+  const { failing } = record.outputs;
+  const advice = failing?.type === 'rows' && failing.rows > 0 ? { advice: show('failing') } : {};
+  if (record.failure) return { ...advice, ...record.failure, ...at };
   const { rejects = 0, seen = 0, dropped = 0 } = record.tallies;
   const { rows } = record.outputs;
   if (rejects > 0 && (rejects === seen || rejects / seen > 1 - node.mostly + 1e-9)) {

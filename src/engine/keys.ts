@@ -71,7 +71,11 @@ export const knownKeys = async (c: KeysContext, nodes: readonly GraphNode[]): Pr
     const again = c.anew?.has(node.name) === true || (c.retries === true && (record?.tallies.again ?? 0) > 0);
     const whole = pinned ?? (record && !again && isWhole(c.store, record) ? record : null);
     const failure = whole && judge(node, whole, c.store, recipe);
-    if (whole && !failure) artifacts.set(node.name, artifactsOf(node, whole, print.key, c.graph.folder, files));
+    if (whole && !failure)
+      artifacts.set(
+        node.name,
+        artifactsOf(node, whole, { key: print.key, store: c.store, folder: c.graph.folder, files }),
+      );
     out.set(node.name, { node, files, print, own: print, record: whole, failures: failure ? [failure] : [], waiting });
   }
   return out;

@@ -20,6 +20,7 @@ import { lookAtFiles } from './inputs.ts';
 import { judge } from './judge.ts';
 import { forgetKept, keptFolder } from './kept.ts';
 import { pinnedRecord } from './lock/pinned.ts';
+import { isPinned } from './lock/pins.ts';
 import type { Outs } from './outs.ts';
 import { throwUnlessAgreed } from './repeat.ts';
 import { openRowMemo } from './row-memo.ts';
@@ -211,6 +212,8 @@ export class NodeBuild {
           fresh: this.#c.force.has(name),
           refresh: this.#c.refresh?.has(name) ?? false,
           kept,
+          origins: this.#c.origins?.(name, print.key) ?? {},
+          look: path => this.#c.files.look(path),
           base: async of => {
             const base = this.#c.force.has(name)
               ? null
@@ -268,14 +271,30 @@ export class NodeBuild {
         computed: Object.values(node.outputs).includes('rows') ? done.computed : null,
         tallies: done.tallies,
         warnings,
+        ...(Object.keys(done.origins).length > 0 ? { origins: done.origins } : {}),
         ...judged,
       };
+      this.#throwUnlessPinned(print, record);
       const of = { print: done.print, recipe: this.#c.graph.id, node: name };
       return await records.publish(print.key, record, this.#isAsked() ? 'forced' : true, of);
     } finally {
       traced?.close();
       memo.close();
     }
+  }
+
+  /** What is made again although its result is pinned must come out so, where nothing may be pinned anew. */
+  #throwUnlessPinned({ key }: Fingerprint, record: NodeRecord): void {
+    const pins = this.#c.pinned?.(key);
+    if (!this.#c.locked || !pins || isPinned(record, pins)) return;
+    throw new FailureError([
+      {
+        reason: 'lock-drift',
+        message: `what ${this.#node.name} got now is not what the lock file pins`,
+        advice: 'build without --locked, and commit the lock file',
+        place: this.#node.place,
+      },
+    ]);
   }
 
   /** Runs it; null if it failed while files changed under it: then it is those that it failed of. */
@@ -323,7 +342,7 @@ export class NodeBuild {
       return { state: 'failed', key, seconds, rows: null, computed: null, artifacts: {} };
     }
     if (!made) for (const message of record.warnings) emit({ type: 'warn', node: node.name, message });
-    const artifacts = artifactsOf(node, record, key, this.#c.graph.folder, files);
+    const artifacts = artifactsOf(node, record, { key, store, folder: this.#c.graph.folder, files });
     const outputs: Record<string, OutputSummary> = {};
     let metrics: Record<string, unknown> | undefined;
     for (const [name, output] of Object.entries(record.outputs)) {

@@ -34,6 +34,7 @@ export interface NodeJob {
   /** Of the node, whatever its options. */
   readonly kept: string;
   readonly refresh: boolean;
+  readonly origins: Readonly<Record<string, string>>;
   /** Put before the command line of a program that is not ours. */
   readonly tracer: readonly string[];
   readonly threads: number;
@@ -74,6 +75,7 @@ export type ToWorker =
 export type FromWorker =
   | { readonly type: 'pieces'; readonly id: number; readonly output: string; readonly pieces: readonly Piece[] }
   | { readonly type: 'metrics'; readonly id: number; readonly output: string; readonly value: unknown }
+  | { readonly type: 'origin'; readonly id: number; readonly name: string; readonly meaning: string }
   | {
       readonly type: 'progress';
       readonly id: number;

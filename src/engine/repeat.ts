@@ -4,7 +4,7 @@ import { FailureError } from '../failure.ts';
 import type { GraphNode } from '../load/graph.ts';
 import type { BuildContext } from './build.ts';
 import { differences, type Fingerprint, inWords } from './fingerprint.ts';
-import { pinsResult } from './lock/pins.ts';
+import { originsIn, pinsResult } from './lock/pins.ts';
 
 /** A training that has been done before, under this key or another. */
 export interface Repeat {
@@ -21,7 +21,9 @@ export type Agree = (repeat: Repeat) => Promise<boolean>;
 /** Throws FailureError `lock-drift`, `lock-missing-result` or `not-agreed` where the node must not be run. */
 export const throwUnlessAgreed = async (c: BuildContext, node: GraphNode, print: Fingerprint): Promise<void> => {
   if (!pinsResult(node)) return;
-  if (c.locked) throw new FailureError([lockedOut(c, node, print.key)]);
+  const pins = c.pinned?.(print.key);
+  if (c.locked && !(pins && Object.keys(originsIn(pins)).length > 0))
+    throw new FailureError([lockedOut(c, node, print.key)]);
   if (!c.agree || node.section !== 'trainer' || c.force.has(node.name)) return;
   const repeat = await lastRun(c, node, print);
   if (!repeat || (await c.agree(repeat))) return;

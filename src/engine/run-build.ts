@@ -5,7 +5,7 @@ import type { GraphNode } from '../load/graph.ts';
 import { type BuildContext, build, type Looks } from './build.ts';
 import type { Engine } from './engine.ts';
 import { lookAtFiles } from './inputs.ts';
-import { pinnedBy } from './lock/pinned.ts';
+import { originsBy, pinnedBy } from './lock/pinned.ts';
 import { settle } from './lock/settle.ts';
 import type { BuildLock } from './lock/stamp.ts';
 
@@ -50,7 +50,7 @@ export const runBuild = async ({ engine, begun, lock, settles = true, ...run }: 
       ...(n.variant ? { variant: n.variant } : {}),
     })),
   });
-  const pins = lock ? { pinned: pinnedBy(lock.file), locked: lock.locked } : {};
+  const pins = lock ? { pinned: pinnedBy(lock.file), origins: originsBy(lock.file), locked: lock.locked } : {};
   records.onWarning = message => run.emit({ type: 'warn', node: null, message });
   if (engine.salvaged !== null) records.onWarning(engine.salvaged);
   const { ok, nodes } = await build({ ...run, ...pins, graph, store, records, files, out: project.out });

@@ -39,6 +39,7 @@ const modelOf = async (engine: Engine, name: string, output: string): Promise<Mo
   const history = await records.history(graph.id, name);
   const record = history && (await records.get(history.key));
   if (!record) return null;
-  const artifact = artifactsOf(node, record, history.key, graph.folder, lookAtFiles(node, graph.folder, files))[output];
+  const found = { key: history.key, store: engine.store, folder: graph.folder };
+  const artifact = artifactsOf(node, record, { ...found, files: lookAtFiles(node, graph.folder, files) })[output];
   return artifact?.type === 'model' ? { type: 'model', folder: artifact.folder, files: artifact.files } : null;
 };

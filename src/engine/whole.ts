@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BlobReader } from '../../cache/blob.ts';
 import { shortHash } from '../../cache/digest.ts';
+import { modelsFolder } from '../../cache/models.ts';
 import type { Fields, Input, Lineage, Row, WholeContext } from '../../stages/contract.ts';
 import { type Redact, redactor } from '../redact.ts';
 import { Counter, HashTable } from './hash-table.ts';
@@ -16,6 +17,9 @@ export interface Sink {
   metrics(output: string, value: Fields): void;
   /** Takes a folder's files into the store at once; without it they are moved to where they are looked for in the end. */
   tree?(output: string, folder: string): void;
+  origin(name: string, meaning: string): void;
+  /** In the main thread only. */
+  model?(output: string, folder: string): void;
   progress(done: number, total: number | null, unit: string, note?: string): void;
   measure(values: Readonly<Record<string, number>>): void;
   log(line: string): void;
@@ -118,6 +122,13 @@ export const wholeContext = (
       return job.kept;
     },
     refresh: job.refresh,
+    origins: job.origins,
+    origin: (name, meaning) => sink.origin(name, meaning),
+    models: modelsFolder(),
+    model: (output, folder) => {
+      if (!sink.model) throw new Error('a model is given in the main thread only');
+      sink.model(output, folder);
+    },
     tracer: job.tracer,
     signal,
     threads: job.threads,

@@ -30,6 +30,7 @@ const sink = (id: number): Sink => ({
     }
   },
   metrics: (output, value) => post({ type: 'metrics', id, output, value }),
+  origin: (name, meaning) => post({ type: 'origin', id, name, meaning }),
   progress: (done, total, unit, note) =>
     post({ type: 'progress', id, done, total, unit, ...(note === undefined ? {} : { note }) }),
   measure: values => post({ type: 'measure', id, values }),

@@ -100,7 +100,9 @@ const draft = ({ entry, found, variant, sure }: Instance, context: LoadContext):
     if (secrets) for (const f of check(schema, options, { path, of: uses, place })) fail(f);
     for (const put of secrets ?? []) put();
   }
-  const { mostly, ...rest } = options;
+  const { mostly, ...others } = options;
+  // Where the stage rejects nothing, an option of that name is its own.
+  const rest = rowwise ? others : options;
   const files = fileOptions(rest, found.schema, path => place([...at, 'with', ...path]));
   const marked = (keyword: 'unkeyed' | 'elsewhere'): string[] =>
     Object.entries(properties).flatMap(([option, p]) => (p[keyword] && rest[option] !== undefined ? [option] : []));

@@ -47,8 +47,13 @@ interface Waiting {
 }
 
 const MINUTE = 60_000;
-/** Requests that fail one after another, across all rows, until nobody is let in any more. */
-const BREAKS_AFTER = 25;
+/**
+ * When as many requests fail one after another as may be under way at a time (five at least), it is the server: all wait,
+ * twice as long after each such round. After the last round nobody is let in any more.
+ */
+const LEAST_ROUND = 5;
+const FIRST_PAUSE = 500;
+const ROUNDS = 5;
 /** Milliseconds for which the gate stays shut then: the rows of this build are told at once, the next build tries again. */
 const SHUT = 30_000;
 
@@ -60,6 +65,8 @@ export class Gate {
   readonly #queue: Waiting[] = [];
   #pausedUntil = 0;
   #failures = 0;
+  /** The most that anybody lets in at a time. */
+  #concurrency = 1;
   #shut: { readonly until: number; readonly why: string } | null = null;
   #callOff: (() => void) | null = null;
 
@@ -73,6 +80,7 @@ export class Gate {
       signal.throwIfAborted();
       const refused = this.#refusal();
       if (refused) throw refused;
+      this.#concurrency = Math.max(this.#concurrency, limits.concurrency);
       const leave = (): void => {
         this.#queue.splice(this.#queue.indexOf(waiting), 1);
         reject(signal.reason as Error);
@@ -108,8 +116,13 @@ export class Gate {
   /** It did not answer, or said that it cannot. */
   failed(why: string): void {
     this.#failures++;
-    if (this.#failures < BREAKS_AFTER || this.#refusal()) return;
-    this.#shut = { until: this.#clock.now() + SHUT, why };
+    const round = this.#failures / Math.max(LEAST_ROUND, this.#concurrency);
+    if (!Number.isInteger(round) || this.#refusal()) return;
+    if (round < ROUNDS) {
+      this.pause(FIRST_PAUSE * 2 ** (round - 1));
+      return;
+    }
+    this.#shut = { until: this.#clock.now() + SHUT, why: `after ${this.#failures} failures in a row: ${why}` };
     this.#failures = 0;
     const refusal = this.#refusal()!;
     for (const waiting of this.#queue.splice(0)) waiting.refuse(refusal);
@@ -117,7 +130,7 @@ export class Gate {
 
   #refusal(): Unavailable | null {
     if (!this.#shut || this.#clock.now() >= this.#shut.until) return null;
-    return new Unavailable(`the server is left alone after ${BREAKS_AFTER} failures in a row: ${this.#shut.why}`);
+    return new Unavailable(`the server is left alone ${this.#shut.why}`);
   }
 
   #serve(): void {

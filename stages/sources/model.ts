@@ -1,123 +1,17 @@
-/** Source `model`: a local model folder, checked to be whole before anything is built on it. */
-
-import { open, readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+/** Source `model`: a local model folder, or a model of the Hugging Face Hub at one commit, checked to be whole. */
 import type { ModelOptions } from '../../schemas/types.ts';
-import { type InputFile, StageError, type WholeContext, type WholeStage } from '../contract.ts';
-import { type Header, safetensorsHeader } from './readers/safetensors.ts';
+import type { WholeContext, WholeStage } from '../contract.ts';
+import { checkModel } from './model/check.ts';
 
 export type Options = ModelOptions;
 
-type Config = Readonly<Record<string, unknown>>;
-
-const INDEX = 'model.safetensors.index.json';
-const GIT_LFS = 'version https://git-lfs.github.com/spec/';
-
-const run = async ({ options, files }: WholeContext<Options>): Promise<void> => {
-  const byName = new Map((files.path ?? []).map(file => [basename(file.name), file]));
-  const fail = (name: string, why: string, reason = 'model-incomplete', advice?: string): never => {
-    throw new StageError(reason, why, { place: { path: `${options.path}/${name}` }, ...(advice ? { advice } : {}) });
-  };
-  const json = async (name: string): Promise<Config> => {
-    const file = byName.get(name);
-    if (!file) return fail(name, 'the model folder lacks this file', 'model-incomplete', NEEDED);
-    await notPointer(file, fail);
-    try {
-      const value: unknown = JSON.parse(await readFile(file.path, 'utf8'));
-      if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Config;
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-      return fail(name, `not valid JSON: ${error.message}`);
-    }
-    return fail(name, 'not a JSON object');
-  };
-
-  const config = await json('config.json');
-  if (typeof config.model_type !== 'string' && !Array.isArray(config.architectures)) {
-    fail('config.json', 'names neither `model_type` nor `architectures`');
-  }
-  const tokenizer = await json('tokenizer.json');
-  if (tokenizer.model === undefined)
-    fail('tokenizer.json', 'has no `model`: not a tokenizer of the tokenizers library');
-
-  const tensors = new Map<string, readonly number[]>();
-  const read = async (name: string): Promise<Header> => {
-    const file = byName.get(name)!;
-    await notPointer(file, fail);
-    const header = await safetensorsHeader(file.path);
-    if ('reason' in header) return fail(name, header.reason);
-    for (const [tensor, { shape }] of Object.entries(header.tensors)) tensors.set(tensor, shape);
-    return header;
-  };
-
-  const shards = [...byName.keys()].filter(name => name.endsWith('.safetensors')).sort();
-  const index = [...byName.keys()].find(name => name === INDEX || name.endsWith('.safetensors.index.json'));
-  if (index) {
-    const { weight_map: map } = await json(index);
-    if (map === null || typeof map !== 'object') fail(index, 'has no `weight_map`');
-    const wanted = Object.entries(map as Record<string, string>);
-    const missing = [...new Set(wanted.map(([, shard]) => shard))].filter(shard => !byName.has(shard)).sort();
-    if (missing.length > 0)
-      fail(index, `${missing.length} of its shards are not there: ${missing.slice(0, 3).join(', ')}`);
-    const headers = new Map<string, Header>();
-    for (const shard of new Set(wanted.map(([, shard]) => shard))) headers.set(shard, await read(shard));
-    const lost = wanted.find(([tensor, shard]) => !(tensor in headers.get(shard)!.tensors));
-    if (lost) fail(lost[1], `lacks the tensor ${lost[0]}, which ${index} places here`);
-  } else {
-    if (shards.length === 0)
-      fail('model.safetensors', 'the model folder holds no .safetensors file', 'model-incomplete', NEEDED);
-    for (const shard of shards) await read(shard);
-  }
-  const mismatch = fit(config, tensors);
-  if (mismatch)
-    fail('config.json', mismatch, 'model-mismatch', 'Weights and config.json must come from the same model.');
-};
-
-const NEEDED =
-  'A model folder holds config.json, tokenizer.json and *.safetensors, as save_pretrained and the Hub write them.';
-
-/** Weights that git LFS has not fetched are small text files in their place. */
-const notPointer = async (
-  file: InputFile,
-  fail: (name: string, why: string, r: string, advice: string) => never,
-): Promise<void> => {
-  if (file.size > 1024) return;
-  const handle = await open(file.path);
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(64), 0, 64, 0);
-    if (buffer.toString('latin1', 0, bytesRead).startsWith(GIT_LFS)) {
-      fail(
-        basename(file.name),
-        'a Git LFS pointer stands in place of the file',
-        'model-incomplete',
-        'Run `git lfs pull` there.',
-      );
-    }
-  } finally {
-    await handle.close();
-  }
-};
-
-/** What of the config the tensors contradict, for decoders with Llama's names; other families are checked by the trainer. */
-const fit = (config: Config, tensors: ReadonlyMap<string, readonly number[]>): string | null => {
-  const { vocab_size: vocabulary, hidden_size: hidden, num_hidden_layers: layers } = config;
-  const embedding = tensors.get('model.embed_tokens.weight');
-  if (!embedding) return null;
-  if (typeof vocabulary === 'number' && embedding[0] !== vocabulary) {
-    return `vocab_size is ${vocabulary}, the embedding has ${embedding[0]} rows`;
-  }
-  if (typeof hidden === 'number' && embedding[1] !== hidden) {
-    return `hidden_size is ${hidden}, the embedding has ${embedding[1]} columns`;
-  }
-  const found = new Set<number>();
-  for (const name of tensors.keys()) {
-    const layer = /^model\.layers\.(\d+)\./.exec(name)?.[1];
-    if (layer) found.add(Number(layer));
-  }
-  if (typeof layers === 'number' && found.size !== layers) {
-    return `num_hidden_layers is ${layers}, the weights have ${found.size}`;
-  }
-  return null;
+const run = async (context: WholeContext<Options>): Promise<void> => {
+  const { options, files } = context;
+  if (options.hub === undefined) return checkModel(files.path ?? [], options.path ?? '.');
+  const { bringModel } = await import('../hub/model.ts');
+  const { folder, files: brought } = await bringModel(context, options.hub);
+  await checkModel(brought, options.hub);
+  context.model('model', folder);
 };
 
 export default { kind: 'whole', runs: 'main', run } satisfies WholeStage<Options>;

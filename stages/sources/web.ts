@@ -74,51 +74,54 @@ interface Finding {
 }
 
 /** Finds the addresses and brings their pages: a crawl knows the next ones only by the pages before. */
-const find = async (context: Context, { collector, shared, route, scope }: Finding): Promise<Found> => {
-  const { options, files, warn } = context;
-  const choose = wanted(options.include, options.exclude);
-  const most = options.max_pages;
-  const none = new Map<string, string>();
-  if (options.start !== undefined) {
-    const starts = list([options.start].flat());
-    const { addresses, aside, left } = await crawl(collector, {
-      starts: starts.addresses,
-      depth: options.depth,
-      wanted: choose,
-      most,
-    });
-    if (left > 0) warn(`stopped at max_pages: ${most}; at least ${left} more pages are linked`);
-    const named = new Set(starts.addresses);
-    return {
-      listing: { addresses: addresses.toSorted(), rejects: starts.rejects },
-      aside,
-      isNamed: address => named.has(address),
-    };
-  }
+const find = async (context: Context, finding: Finding): Promise<Found> => {
+  const { collector } = finding;
+  const { urls, file, sitemap, start } = context.options;
+  if (start !== undefined) return follow(context, collector, [start].flat());
+  const named = context.files.file?.[0];
   const listing =
-    options.sitemap !== undefined
-      ? await ofSitemaps([options.sitemap].flat())
-      : options.urls !== undefined
-        ? list([options.urls].flat())
-        : listFile(files.file![0]!.path, files.file![0]!.name);
+    sitemap !== undefined
+      ? await listed(context, finding, [sitemap].flat())
+      : file !== undefined && named
+        ? listFile(named.path, file)
+        : list([urls ?? []].flat());
   await collector.collect(listing.addresses);
-  return { listing, aside: none, isNamed: () => true };
+  return { listing, aside: new Map(), isNamed: () => true };
+};
 
-  async function ofSitemaps(maps: readonly string[]): Promise<Listing> {
-    // Kept apart from pages: the same address may be asked for as either.
-    const answers = new Answers(context.kept, `${scope} sitemaps`, context.refresh);
-    try {
-      const progress = (done: number, total: number) => context.progress(done, total, 'sitemaps');
-      const collector = new Collector({ ...shared, answers, fetch: route.raw, batch: null, progress });
-      const { addresses, rejects } = await listSitemaps(maps, { collector, answers });
-      answers.finish();
-      const chosen = addresses.filter(choose);
-      if (chosen.length > most)
-        warn(`stopped at max_pages: ${most}; the sitemap has ${chosen.length - most} more pages`);
-      return { addresses: chosen.slice(0, most), rejects };
-    } finally {
-      answers.close();
-    }
+const follow = async ({ options, warn }: Context, collector: Collector, starts: readonly string[]): Promise<Found> => {
+  const { depth, include, exclude, max_pages: most } = options;
+  const { addresses: first, rejects } = list(starts);
+  const { addresses, aside, left } = await crawl(collector, {
+    starts: first,
+    depth,
+    wanted: wanted(include, exclude),
+    most,
+  });
+  if (left > 0) warn(`stopped at max_pages: ${most}; at least ${left} more pages are linked`);
+  const named = new Set(first);
+  return { listing: { addresses: addresses.toSorted(), rejects }, aside, isNamed: address => named.has(address) };
+};
+
+/** The pages of sitemaps, which are kept apart from pages: the same address may be asked for as either. */
+const listed = async (
+  { options, kept, refresh, warn, progress }: Context,
+  { shared, route, scope }: Finding,
+  sitemaps: readonly string[],
+): Promise<Listing> => {
+  const choose = wanted(options.include, options.exclude);
+  const answers = new Answers(kept, `${scope} sitemaps`, refresh);
+  try {
+    const told = (done: number, total: number) => progress(done, total, 'sitemaps');
+    const collector = new Collector({ ...shared, answers, fetch: route.raw, batch: null, progress: told });
+    const { addresses, rejects } = await listSitemaps(sitemaps, { collector, answers });
+    answers.finish();
+    const chosen = addresses.filter(choose);
+    const most = options.max_pages;
+    if (chosen.length > most) warn(`stopped at max_pages: ${most}; the sitemap has ${chosen.length - most} more pages`);
+    return { addresses: chosen.slice(0, most), rejects };
+  } finally {
+    answers.close();
   }
 };
 

@@ -104,13 +104,19 @@ const shareCalls = (core: () => Core) => {
 };
 
 export const loadTokenizer = (folder: string): Tokenizer => {
-  const json = readJson(folder, 'tokenizer.json') as TokenizerJson | null;
-  if (json === null)
+  const read = (): TokenizerJson => {
+    const found = readJson(folder, 'tokenizer.json') as TokenizerJson | null;
+    if (found) return found;
     throw new StageError('no-tokenizer', 'the model folder has no tokenizer.json', {
       advice: 'save the fast tokenizer beside the weights (tokenizer.save_pretrained)',
     });
+  };
+  /** Held until the first core is made of it: parsed, a vocabulary of 200,000 takes 100 MB. */
+  let held: TokenizerJson | null = read();
   // A saved tokenizer may carry truncation, padding, dropout and trimmed offsets: each would change ids or spans unasked.
   const core = (added: readonly AddedToken[]): Core => {
+    const json = held ?? read();
+    held = null;
     const model = { ...json.model, ...('dropout' in json.model ? { dropout: null } : {}) };
     const clean = { ...json, added_tokens: added, model, truncation: null, padding: null, post_processor: null };
     try {
@@ -122,7 +128,8 @@ export const loadTokenizer = (folder: string): Tokenizer => {
       );
     }
   };
-  const added = json.added_tokens ?? [];
+  const added = held.added_tokens ?? [];
+  const before = begins(held.post_processor);
   const specials = added.filter(token => token.special);
   const ids = new Map(added.map(token => [token.content, token.id]));
   // Both readings are made at first use: one of them is all that most runs need, and a 200k vocabulary takes a while.
@@ -130,11 +137,29 @@ export const loadTokenizer = (folder: string): Tokenizer => {
   let unmatched: Core | undefined;
   const withSpecials = () => (matched ??= core(added));
   const asPlain = () => (unmatched ??= core(added.filter(token => !token.special)));
+  const specialIds = new Map(specials.map(token => [token.id, token.content]));
+  /** Decodes without the core that knows special tokens, where it is not there: the others between them one run at a time. */
+  const inRuns = async (list: readonly number[], skipSpecials: boolean): Promise<string> => {
+    const parts: (string | Promise<string>)[] = [];
+    for (let at = 0; at < list.length; ) {
+      const special = specialIds.get(list[at]!);
+      if (special !== undefined) {
+        if (!skipSpecials) parts.push(special);
+        at++;
+        continue;
+      }
+      const next = list.findIndex((id, i) => i > at && specialIds.has(id));
+      const end = next === -1 ? list.length : next;
+      parts.push(asPlain().decode(list.slice(at, end), false));
+      at = end;
+    }
+    return (await Promise.all(parts)).join('');
+  };
   const encodeMatched = shareCalls(withSpecials);
   const encodePlain = shareCalls(asPlain);
   return {
     special: content => ids.get(content),
-    specialIds: new Set(specials.map(token => token.id)),
+    specialIds: new Set(specialIds.keys()),
     plain: async texts => (await encodePlain(texts)).map(encoding => encoding.getIds()),
     whole: async text => {
       const [encoding] = await encodeMatched([text]);
@@ -144,8 +169,9 @@ export const loadTokenizer = (folder: string): Tokenizer => {
       const [encoding] = await encodePlain([text]);
       return { ids: encoding!.getIds(), offsets: encoding!.getOffsets() as [number, number][] };
     },
-    before: begins(json.post_processor),
-    decode: (list, skipSpecials = false) => withSpecials().decode(list as number[], skipSpecials),
+    before,
+    decode: (list, skipSpecials = false) =>
+      unmatched && !matched ? inRuns(list, skipSpecials) : withSpecials().decode([...list], skipSpecials),
   };
 };
 

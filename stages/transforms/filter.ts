@@ -73,7 +73,10 @@ const bounds = (n: number, min: number | undefined, max: number | undefined, uni
 /** The rule that `text` breaks, or null. */
 const broken = (text: string, rules: Rules, options: Options): string | null => {
   const { min, max, words } = options;
-  if (min !== undefined || max !== undefined || words) {
+  // There are at most as many characters as UTF-16 units, and at least half as many: mostly that decides.
+  const { length } = text;
+  const doubtful = (min !== undefined && length < 2 * min) || (max !== undefined && length > max);
+  if (doubtful || words) {
     const counts = count(text);
     const reason =
       bounds(counts.characters, min, max, 'characters') ?? bounds(counts.words, words?.min, words?.max, 'words');

@@ -43,13 +43,14 @@ const tidy = (text: string): string => {
     .replace(/ ?\uFDD0 ?/g, ' ');
 };
 
+const INVISIBLE = /[\u200B\u2060\uFEFF\u00AD]/g;
+/** White space that is not just one space: most of a text's is, and need not be written again. */
+const WIDE_SPACE = /\s{2,}|[^\S ]/g;
+
 /** One line, single spaces; a line break between two CJK characters is no space. */
 const fold = (text: string): string => {
   const joined = text.includes('\n') && HAS_CJK.test(text) ? text.replace(CJK_WRAP, '') : text;
-  return joined
-    .replace(/[\u200B\u2060\uFEFF\u00AD]/g, '')
-    .replace(/\s+/g, ' ')
-    .trim();
+  return joined.replace(INVISIBLE, '').replace(WIDE_SPACE, ' ').trim();
 };
 
 export default {

@@ -18,7 +18,8 @@ export default {
     let any = false;
     for (const [start, end] of spans(text)) {
       any = true;
-      const sentence = text.slice(start, end).replace(/\s*\n\s*/g, ' ');
+      const found = text.slice(start, end);
+      const sentence = found.includes('\n') ? found.replace(/\s*\n\s*/g, ' ') : found;
       const fields: Fields = { ...carried, [options.field]: sentence };
       emit.child(row.id, fields, { from: [row.id], start, end });
     }

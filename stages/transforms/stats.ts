@@ -1,49 +1,104 @@
-/** Transform `stats`: how many rows there are, and how long their texts are. */
+/** Transform `stats`: how many rows there are, how long their texts are, which languages they are in, and how much comes twice. */
 import type { StatsOptions } from '../../schemas/types.ts';
-import type { Fields, FoldStage, Json } from '../contract.ts';
-import { add, type Histogram, histogram, summary } from './stats/histogram.ts';
+import type { Fields, FoldStage, Json, ModelInput, Setup } from '../contract.ts';
+import { canonicalText } from './dedup/canonical.ts';
+import { type Detect, detector } from './language/detect.ts';
+import { distinct, hash52, sizeOf, union } from './stats/distinct.ts';
+import {
+  type Collected,
+  collect,
+  collected,
+  collectText,
+  type Measured,
+  settled,
+  sum,
+  told,
+} from './stats/measured.ts';
+import { type Told, toldOf } from './stats/texts-of-row.ts';
 import { count } from './text/count.ts';
 
 export type Options = StatsOptions;
 
-/** Fields by name, ascending: a list, because a field may be called as it likes. */
-type Partial = { readonly rows: number; readonly fields: readonly (readonly [name: string, lengths: Lengths])[] };
-
-interface Lengths {
+/** Fields by name, ascending: a list, because a field may be called as it likes. `values`: of whole rows. */
+type Partial = {
   readonly rows: number;
-  readonly characters: Histogram;
-  readonly words: Histogram;
-}
+  readonly values?: string;
+  readonly fields: readonly (readonly [name: string, measured: Measured])[];
+};
 
-const sum = (a: Lengths, b: Lengths): Lengths => ({
-  rows: a.rows + b.rows,
-  characters: add(a.characters, b.characters),
-  words: add(a.words, b.words),
-});
+interface State {
+  readonly detect: Detect | null;
+  /** How many tokens each text has. */
+  readonly tokens: ((texts: readonly string[]) => Promise<readonly number[]>) | null;
+}
 
 const ascending = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
   a < b ? -1 : Number(a > b);
 
+/** Letters below which no language is told. */
+const FEWEST_LETTERS = 12;
+
+const measure = ({ texts, items }: Told, into: Collected, detect: Detect | null): void => {
+  into.rows++;
+  if (items !== undefined) collect(into, 'items', items);
+  if (texts.length === 0) return;
+  let [characters, words] = [0, 0];
+  for (const text of texts) {
+    const counts = count(text);
+    characters += counts.characters;
+    words += counts.words;
+  }
+  collect(into, 'characters', characters);
+  collect(into, 'words', words);
+  const whole = texts.length === 1 ? texts[0]! : texts.join('\n');
+  collectText(into, whole);
+  if (!detect) return;
+  const language = detect(whole);
+  into.languages.set(language, (into.languages.get(language) ?? 0) + 1);
+};
+
 export default {
   kind: 'fold',
-  part(rows, { field }) {
-    const names = field === undefined ? null : new Set([field].flat());
-    const lengths = new Map<string, { characters: number[]; words: number[] }>();
-    for (const { fields } of rows) {
-      for (const [name, value] of Object.entries(fields)) {
-        if (typeof value !== 'string' || (names && !names.has(name))) continue;
-        let all = lengths.get(name);
-        if (!all) lengths.set(name, (all = { characters: [], words: [] }));
-        const { characters, words } = count(value);
-        all.characters.push(characters);
-        all.words.push(words);
+  async setup({ options, inputs }: Setup<Options>): Promise<State> {
+    const detect = options.languages ? await detector({ min: FEWEST_LETTERS }) : null;
+    const model = inputs.model as ModelInput | undefined;
+    if (!model) return { detect, tokens: null };
+    const { loadTokenizer } = await import('../templates/tokenizer.ts');
+    const tokenizer = loadTokenizer(model.folder);
+    return { detect, tokens: async texts => (await tokenizer.plain(texts)).map(ids => ids.length) };
+  },
+  async part(rows, { field }, { detect, tokens }) {
+    const names = field === undefined ? null : [field].flat();
+    const fields = new Map<string, Collected>();
+    const asked: { readonly into: Collected; readonly texts: readonly string[] }[] = [];
+    const whole: number[] = [];
+    for (const row of rows) {
+      whole.push(hash52(canonicalText(row.fields, text => text)));
+      for (const one of toldOf(row.fields, names)) {
+        const into = fields.get(one.name) ?? collected();
+        fields.set(one.name, into);
+        measure(one, into, detect);
+        if (one.texts.length > 0) asked.push({ into, texts: one.texts });
       }
     }
-    const fields = [...lengths].sort(ascending).map(([name, { characters, words }]) => {
-      const all = { rows: words.length, characters: histogram(characters), words: histogram(words) };
-      return [name, all] as const;
-    });
-    return { rows: rows.length, fields } as Partial & Json;
+    if (tokens) {
+      const counts = await tokens(asked.flatMap(({ texts }) => texts));
+      let at = 0;
+      for (const { into, texts } of asked) {
+        const end = at + texts.length;
+        collect(
+          into,
+          'tokens',
+          counts.slice(at, end).reduce((n, more) => n + more, 0),
+        );
+        at = end;
+      }
+    }
+    return {
+      rows: rows.length,
+      values: distinct(whole),
+      fields: [...fields].sort(ascending).map(([name, all]) => [name, settled(all)] as const),
+    } as Partial as Partial & Json;
   },
   merge(a, b) {
     const fields = new Map(a.fields);
@@ -51,13 +106,12 @@ export default {
       const known = fields.get(name);
       fields.set(name, known ? sum(known, more) : more);
     }
-    return { rows: a.rows + b.rows, fields: [...fields].sort(ascending) } as Partial & Json;
+    const values = union(a.values ?? '', b.values ?? '');
+    return { rows: a.rows + b.rows, values, fields: [...fields].sort(ascending) } as Partial as Partial & Json;
   },
   finish(all): Fields {
-    const fields = (all?.fields ?? []).map(([name, { rows, characters, words }]) => [
-      name,
-      { rows, characters: summary(characters), words: summary(words) },
-    ]);
-    return { rows: all?.rows ?? 0, fields: Object.fromEntries(fields) };
+    const fields = (all?.fields ?? []).map(([name, measured]) => [name, told(measured)] as const);
+    const rows = all?.rows ?? 0;
+    return { rows, duplicates: rows - sizeOf(all?.values ?? ''), fields: Object.fromEntries(fields) };
   },
-} satisfies FoldStage<Options, Partial & Json>;
+} satisfies FoldStage<Options, Partial & Json, State>;

@@ -70,6 +70,17 @@ describe('old things go', () => {
     expect(p.files('.finetune')).toEqual(own);
   });
 
+  test('pages of a node that nobody has built for three months', () => {
+    const p = project({});
+    const none = { ...NONE, db: storeOf(p).db };
+    const [kept, old] = ['.finetune/kept/new/pages.db', '.finetune/kept/old/pages.db'];
+    p.write({ [kept]: 'x', [old]: 'x' });
+    age(p, 31, kept, '.finetune/kept/new');
+    age(p, 91, old, '.finetune/kept/old');
+    expect(tidy(p.path('.finetune'), none)).toBe(1);
+    expect([p.has(kept), p.has(old)]).toEqual([true, false]);
+  });
+
   test('unpacked trees that no last build has, when nobody can be reading them', () => {
     const p = project({});
     p.write({ [`.finetune/trees/${KEY}/a`]: 'x', [`.finetune/trees/${OTHER}/a`]: 'x' });

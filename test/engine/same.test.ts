@@ -222,6 +222,7 @@ test('a stage may wait for some rows and answer at once for others', async () =>
     work: '',
     kept: '',
     refresh: false,
+    origins: {},
     tracer: [],
     threads: 1,
     gpus: null,
@@ -241,6 +242,7 @@ test('a stage may wait for some rows and answer at once for others', async () =>
         if (output === 'rows') for (const piece of pieces) rows += piece.rows;
       },
       metrics() {},
+      origin() {},
       progress() {},
       measure() {},
       log() {},

@@ -189,7 +189,6 @@ const record = (url: string, target: Target | undefined, fields: string): string
 
 /** The service's own conversion, by its looks. */
 const asMarkdown = (html: string): string =>
-  html
-    .replace(/[\s\S]*<main>|<\/main>[\s\S]*/g, '')
+  (html.split('<main>')[1]?.split('</main>')[0] ?? html)
     .replace(/<h1>(.*?)<\/h1>/g, '# $1\n\n')
     .replace(/<[^>]*>/g, '');

@@ -1,15 +1,33 @@
 /** Runs one row or group stage on rows held in memory, as the engine's worker would: for unit tests of stages. */
 import { forgetful } from '../../src/engine/outside.ts';
 import { emitter } from '../../src/engine/rows/emitter.ts';
-import type { Fields, GroupStage, InputFile, ModelInput, Outside, Row, RowsStage } from '../../stages/contract.ts';
+import type {
+  Fields,
+  GroupStage,
+  Input,
+  InputFile,
+  Outside,
+  Row,
+  RowsInput,
+  RowsStage,
+} from '../../stages/contract.ts';
 
 export const row = (id: string, fields: Fields, parent: string | null = null): Row => ({ id, parent, fields });
+
+/** Rows in memory as an input that others are held against. */
+export const rowsInput = (rows: readonly Row[]): RowsInput => ({
+  type: 'rows',
+  count: rows.length,
+  async *[Symbol.asyncIterator]() {
+    yield* rows;
+  },
+});
 
 export const runStage = async <O, S>(
   stage: RowsStage<O, S> | GroupStage<O, S>,
   rows: readonly Row[],
   options: O,
-  inputs: Readonly<Record<string, ModelInput>> = {},
+  inputs: Readonly<Record<string, Input>> = {},
   outside: Outside = forgetful,
   files: Readonly<Record<string, readonly InputFile[]>> = {},
 ) => {

@@ -9,6 +9,10 @@ export interface Ran {
   readonly lineage: (Lineage | undefined)[];
   readonly rejects: Row[];
   readonly warnings: string[];
+  readonly logs: string[];
+  readonly origins: Record<string, string>;
+  /** Folder of the model that it gave, below that of all models. */
+  model: string | null;
 }
 
 interface Given {
@@ -18,6 +22,7 @@ interface Given {
   /** For `work` and `kept`. */
   readonly folder?: string;
   readonly refresh?: boolean;
+  readonly origins?: Readonly<Record<string, string>>;
 }
 
 /** `path` as an input file, named relative to `root`. */
@@ -29,7 +34,7 @@ export const inputFile = (path: string, root?: string): InputFile => ({
 });
 
 export const runWhole = async <O>(stage: WholeStage<O>, options: O, given: Given = {}): Promise<Ran> => {
-  const ran: Ran = { rows: [], lineage: [], rejects: [], warnings: [] };
+  const ran: Ran = { rows: [], lineage: [], rejects: [], warnings: [], logs: [], origins: {}, model: null };
   const folder = given.folder ?? '';
   const seen = new Map<string, number>();
   const context: WholeContext<O> = {
@@ -55,12 +60,20 @@ export const runWhole = async <O>(stage: WholeStage<O>, options: O, given: Given
     work: folder && join(folder, 'work'),
     kept: folder && join(folder, 'kept'),
     refresh: given.refresh ?? false,
+    origins: given.origins ?? {},
+    origin: (name, meaning) => {
+      ran.origins[name] = meaning;
+    },
+    models: folder && join(folder, 'models'),
+    model: (_, path) => {
+      ran.model = path;
+    },
     signal: given.signal ?? new AbortController().signal,
     threads: 1,
     gpus: null,
     progress: () => {},
     measure: () => {},
-    log: () => {},
+    log: line => void ran.logs.push(line),
     warn: line => void ran.warnings.push(line),
   };
   await stage.run(context);

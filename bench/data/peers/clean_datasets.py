@@ -48,6 +48,21 @@ def cleaned(batch):
     return {"text": [clean(text) for text in batch["text"]]}
 
 
+def split(batch):
+    return {"lines": [re.split(r"(?<=[.!?])\s+", text) for text in batch["text"]]}
+
+
+def good(batch):
+    keep = lambda line: len(line) > 30 and not any(skip in line.lower() for skip in SKIP)
+    return {"lines": [[l for l in (line.strip() for line in lines) if keep(l)] for lines in batch["lines"]]}
+
+
+def paired(batch):
+    found = [(a[:200].strip(), b[:300].strip()) for lines in batch["lines"] for a, b in zip(lines, lines[1:])]
+    found = [(a, b) for a, b in found if len(a) > 20 and len(b) > 30]
+    return {"instruction": [a for a, _ in found], "response": [b for _, b in found]}
+
+
 def final(batch):
     strip = lambda text: re.sub(r"[^a-zA-Z0-9\s.,?!]", "", text.strip())
     return {"instruction": [strip(t) for t in batch["instruction"]], "response": [strip(t) for t in batch["response"]]}
@@ -66,7 +81,13 @@ def new(value):
 
 
 if sys.argv[5] == "pairs":
-    rows = rows.map(all_pairs, batched=True, remove_columns=rows.column_names, num_proc=processes)
+    if sys.argv[6] == "one":
+        rows = rows.map(all_pairs, batched=True, remove_columns=rows.column_names, num_proc=processes)
+    else:
+        rows = rows.map(cleaned, batched=True, num_proc=processes)
+        rows = rows.map(split, batched=True, remove_columns=["text"], num_proc=processes)
+        rows = rows.map(good, batched=True, num_proc=processes)
+        rows = rows.map(paired, batched=True, remove_columns=rows.column_names, num_proc=processes)
     rows = rows.map(final, batched=True, num_proc=processes)
     rows = rows.filter(
         lambda batch: [len(a) > 10 and len(b) > 20 and new(a) for a, b in zip(batch["instruction"], batch["response"])],
@@ -76,4 +97,5 @@ else:
     rows = rows.map(cleaned, batched=True, num_proc=processes)
     rows = rows.filter(lambda batch: [len(t) > 200 and new(t) for t in batch["text"]], batched=True)
 rows.to_json(target, num_proc=processes)
-print(json.dumps({"seconds": time.perf_counter() - begun, "rows": len(rows), "version": datasets.__version__}))
+result = {"seconds": time.perf_counter() - begun, "rows": len(rows), "version": datasets.__version__}
+json.dump(result, open(os.path.join(work, "result.json"), "w"))

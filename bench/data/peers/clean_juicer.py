@@ -44,4 +44,6 @@ json.dump(config, open(path, "w"))
 begun = time.perf_counter()
 rows = DefaultExecutor(init_configs(["--config", path])).run()
 taken = time.perf_counter() - begun
-print(json.dumps({"seconds": taken, "rows": len(rows), "version": importlib.metadata.version("py-data-juicer")}))
+# Data-Juicer takes stdout for its log.
+result = {"seconds": taken, "rows": len(rows), "version": importlib.metadata.version("py-data-juicer")}
+json.dump(result, open(f"{work}/result.json", "w"))

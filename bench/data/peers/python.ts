@@ -20,6 +20,11 @@ export const pythonWith = (name: string, packages: readonly string[]): string | 
     return python;
   } catch (error) {
     const { stderr } = error as { stderr?: Buffer };
-    return { missing: `${packages.join(', ')}: ${String(stderr ?? error).trim().split('\n').at(-1)}` };
+    return {
+      missing: `${packages.join(', ')}: ${String(stderr ?? error)
+        .trim()
+        .split('\n')
+        .at(-1)}`,
+    };
   }
 };

@@ -7,7 +7,7 @@ import { findGit, heldByGit } from '../git.ts';
 import { type KnownNode, knownKeys } from '../keys.ts';
 import type { LockEntry, LockFile } from './lock-file.ts';
 import { pinnedBy, pinnedRecord } from './pinned.ts';
-import { inputPins, type Pins, pathsOf, pinsResult, treeDigest } from './pins.ts';
+import { inputPins, isOfResult, originsIn, type Pins, pathsOf, pinsResult, treeDigest } from './pins.ts';
 
 /** `nodes` are closed under what they depend on. Empty when the build would change nothing in the lock file. */
 export const drift = async (
@@ -30,7 +30,7 @@ export const drift = async (
     const entry = entries.find(e => e.key === (k.print?.key ?? null)) ?? entries[0] ?? null;
     const say = sayer(file, k.node, entry);
     const now = inputPins(k.node, k.files, held);
-    const then = Object.fromEntries(Object.entries(entry?.pins ?? {}).filter(([p]) => !/^(result\.|seconds$)/.test(p)));
+    const then = Object.fromEntries(Object.entries(entry?.pins ?? {}).filter(([p]) => !isOfResult(p)));
     for (const field of [...new Set([...Object.keys(then), ...Object.keys(now)])].sort()) {
       if (then[field] === now[field]) continue;
       // Git holds them by now: what they are is in the key.
@@ -129,6 +129,8 @@ const resultDrift = async (
     ];
   }
   if (isThere(engine, k, wanted.key!, wanted.pins)) return [];
+  // It can be had again, and must then be the same.
+  if (Object.keys(originsIn(wanted.pins)).length > 0) return [];
   return [say('lock-missing-result', `the pinned result (key ${short(wanted.key!)}) is not in this store`)];
 };
 

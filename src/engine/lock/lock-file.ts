@@ -6,6 +6,7 @@
  *   adapter key=<key> result.adapter=<digest> seconds=2040
  *   adapter profile=gpu key=<key> result.adapter=<digest> seconds=310
  *   base files.path=<digest>/9
+ *   chats key=<key> from.HuggingFaceH4/Multilingual-Thinking@main=<commit> result.rows=<digest> seconds=12
  *   mine env.node=26
  */
 import { readFileSync, rmSync } from 'node:fs';
@@ -20,7 +21,7 @@ export interface LockEntry {
   readonly profile: string;
   /** Key whose result is pinned; null where only files or the environment are. */
   readonly key: string | null;
-  /** `files.<option>`, `env.<name>`, `code`, `result.<output>`, `seconds`; values have no white space. */
+  /** `files.<option>`, `env.<name>`, `code`, `result.<output>`, `from.<name>`, `seconds`; values have no white space. */
   readonly pins: Readonly<Record<string, string>>;
   /** In the file it was read from. */
   readonly line?: number;

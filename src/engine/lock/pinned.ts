@@ -4,8 +4,8 @@ import type { Store } from '../../../cache/store.ts';
 import type { GraphNode } from '../../load/graph.ts';
 import { isWhole, rowsSource } from '../artifact.ts';
 import type { Fingerprint } from '../fingerprint.ts';
-import type { LockFile } from './lock-file.ts';
-import { isPinned, type Pins } from './pins.ts';
+import type { LockEntry, LockFile } from './lock-file.ts';
+import { isPinned, originsIn, type Pins } from './pins.ts';
 
 /** What is pinned under a key, or null. */
 export type Pinned = (key: string) => Pins | null;
@@ -13,6 +13,18 @@ export type Pinned = (key: string) => Pins | null;
 export const pinnedBy = (lock: LockFile): Pinned => {
   const byKey = new Map(lock.entries.flatMap(e => (e.key === null ? [] : [[e.key, e.pins] as const])));
   return key => byKey.get(key) ?? null;
+};
+
+/** What the lock file says that names from elsewhere mean, to a node with this key. */
+export type Origins = (node: string, key: string) => Readonly<Record<string, string>>;
+
+/** A node's own line counts for more than another's: one may have been asked again alone. */
+export const originsBy = ({ entries }: LockFile): Origins => {
+  if (entries.every(e => Object.keys(originsIn(e.pins)).length === 0)) return () => ({});
+  return (node, key) => {
+    const weight = (e: LockEntry): number => (e.node === node ? (e.key === key ? 2 : 1) : 0);
+    return Object.assign({}, ...entries.toSorted((a, b) => weight(a) - weight(b)).map(e => originsIn(e.pins)));
+  };
 };
 
 export interface Wanted {

@@ -39,10 +39,22 @@ export const treeDigest = (files: readonly (readonly [name: string, digest: stri
 
 export const resultPins = (record: NodeRecord): Pins => ({
   ...Object.fromEntries(
-    Object.entries(record.outputs).flatMap(([name, o]) => (o.type === 'model' ? [] : [[`result.${name}`, o.digest]])),
+    Object.entries(record.outputs).flatMap(([name, o]) => (o.digest === '' ? [] : [[`result.${name}`, o.digest]])),
   ),
+  ...Object.fromEntries(Object.entries(record.origins ?? {}).map(([name, meaning]) => [`from.${name}`, meaning])),
   seconds: String(Math.round(record.seconds)),
 });
+
+/** Pins that follow from a run, and not from what it was given. */
+export const isOfResult = (pin: string): boolean => /^(?:result\.|from\.|seconds$)/.test(pin);
+
+/** What names from elsewhere meant when this was pinned: who knows that can have it again. */
+export const originsIn = (pins: Pins): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(pins).flatMap(([pin, value]) =>
+      pin.startsWith('from.') ? [[pin.slice('from.'.length), value]] : [],
+    ),
+  );
 
 /** Whether the record's outputs are those that are pinned. */
 export const isPinned = (record: NodeRecord, pins: Pins): boolean =>

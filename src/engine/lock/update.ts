@@ -1,6 +1,6 @@
 /** Brings the lock file to what its nodes stand on now; lines of other nodes and profiles stay as they are. */
 import { join } from 'node:path';
-import { digest } from '../../../cache/digest.ts';
+import { canonical, digest } from '../../../cache/digest.ts';
 import { lock as take } from '../../../cache/lock.ts';
 import type { NodeRecord } from '../../../cache/records.ts';
 import type { InputFile } from '../../../stages/contract.ts';
@@ -8,7 +8,7 @@ import type { GraphNode } from '../../load/graph.ts';
 import type { Engine } from '../engine.ts';
 import { findGit, heldByGit } from '../git.ts';
 import { formatLock, type LockEntry, type LockFile, readLockFile, writeLockFile } from './lock-file.ts';
-import { inputPins, isPinned, type Pins, pathsOf, pinsResult, resultPins } from './pins.ts';
+import { inputPins, isOfResult, isPinned, originsIn, type Pins, pathsOf, pinsResult, resultPins } from './pins.ts';
 
 /** A node as it stands. */
 export interface Standing {
@@ -94,9 +94,11 @@ const entryOf = (
   const kept: Pins = Object.fromEntries(Object.entries(old?.pins ?? {}).filter(([p]) => isOfResult(p)));
   // The time of another run with the same result is no news.
   const pins =
-    key === null ? {} : !result || (old && isPinned(result.record, old.pins)) ? kept : resultPins(result.record);
+    key === null ? {} : !result || (old && isNoNews(result.record, old.pins)) ? kept : resultPins(result.record);
   const all = { ...inputs, ...pins };
   return Object.keys(all).length === 0 ? null : { node: node.name, profile, key, pins: all };
 };
 
-const isOfResult = (pin: string): boolean => pin.startsWith('result.') || pin === 'seconds';
+/** A record without origins was made of what is pinned. */
+const isNoNews = (record: NodeRecord, pins: Pins): boolean =>
+  isPinned(record, pins) && (!record.origins || canonical(record.origins) === canonical(originsIn(pins)));

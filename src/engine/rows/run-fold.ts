@@ -65,15 +65,27 @@ export const runFold = async (
     const { options } = c.job;
     for (const b of open) {
       const parts = now.slice(b.from, b.to).map(p => decode(log.get(p.name)!));
-      log.add(b.name, encode(parts.reduce((x, y) => stage.merge(x, y, options))));
+      log.add(b.name, encode(mergeAll(stage, parts, options)));
     }
     const all = blocks.map(b => decode(log.get(b.name)!));
-    metrics(stage.finish(all.length === 0 ? null : all.reduce((x, y) => stage.merge(x, y, options)), options));
+    metrics(stage.finish(all.length === 0 ? null : mergeAll(stage, all, options), options));
     log.save(new Set([...now.map(p => p.name), ...blocks.map(b => b.name)]));
     return { computed, seen: input.rows, tallies: {}, alignment: null };
   } finally {
     log.close();
   }
+};
+
+/** Two neighbours at a time: what grows with the rows is copied as often as there are levels, not as often as there are parts. */
+const mergeAll = (stage: FoldStage, parts: readonly Json[], options: unknown): Json => {
+  let level = parts;
+  while (level.length > 1) {
+    const next: Json[] = [];
+    for (let i = 0; i < level.length; i += 2)
+      next.push(i + 1 < level.length ? stage.merge(level[i]!, level[i + 1]!, options) : level[i]!);
+    level = next;
+  }
+  return level[0]!;
 };
 
 const encode = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));

@@ -6,6 +6,7 @@ import type { Execution } from '../execution.ts';
 import { listNames } from '../inputs.ts';
 import { manifestOf } from './base.ts';
 import type { Ran, RowsContext } from './context.ts';
+import { primaryPort } from './primary-port.ts';
 import { runCheck } from './run-check.ts';
 import { runDeal } from './run-deal.ts';
 import { runFold } from './run-fold.ts';
@@ -13,11 +14,7 @@ import { runMap } from './run-map.ts';
 import { runOrder } from './run-order.ts';
 import { runRead } from './run-read.ts';
 
-/** The port whose rows a stage looks at: its first that takes rows. */
-export const primaryPort = (node: GraphNode): string | null =>
-  Object.keys(node.inputs).find(port => port === 'rows') ??
-  Object.entries(node.inputs).find(([, { port }]) => port.type === 'rows')?.[0] ??
-  null;
+export { primaryPort } from './primary-port.ts';
 
 /** A digest of all that a result depends on but the rows (or, of a source, the files) that it is computed from. */
 export const printOf = (document: string, port: string | null, stage: Stage): string => {

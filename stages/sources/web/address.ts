@@ -9,6 +9,7 @@ const LONGEST = 2000;
  * fragment; null for anything else, and for one that carries a password.
  */
 export const normalise = (text: string, base?: string): string | null => {
+  if (text.length > 4 * LONGEST) return null;
   const url = URL.parse(text.trim(), base);
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) return null;
   if (url.username !== '' || url.password !== '') return null;

@@ -89,7 +89,7 @@ export class Http {
     this.#secure.destroy();
   }
 
-  /** Resolves with the head of the answer. A kept connection that the server has just closed is no trouble: a new one is made. */
+  /** Resolves with the head of the answer. A kept connection that has just been closed is no trouble: another is made. */
   #send(question: Question, abandonBy: (abandon: (why: Error) => void) => void): Promise<IncomingMessage> {
     const { url, method = 'GET', headers = {}, body } = question;
     const secure = url.startsWith('https:');
@@ -107,7 +107,8 @@ export class Http {
       });
       request.on('error', error => {
         const closed = ['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '');
-        if (request.reusedSocket && closed && !answered) resolve(this.#send(question, abandonBy));
+        // An order may have been taken before the connection closed.
+        if (method === 'GET' && request.reusedSocket && closed && !answered) resolve(this.#send(question, abandonBy));
         else reject(error);
       });
       request.end(body);

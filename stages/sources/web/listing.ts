@@ -14,7 +14,7 @@ export interface Listing {
   readonly rejects: readonly { readonly id: string; readonly fields: Fields }[];
 }
 
-/** Of options: what is no web address has been refused with the recipe, but for what is written between the lines of one. */
+/** Addresses as an option lists them. */
 export const list = (texts: readonly string[]): Listing => {
   const addresses = new Set<string>();
   const rejects = new Map<string, Fields>();
@@ -90,7 +90,7 @@ export const listSitemaps = async (starts: readonly string[], { collector, answe
           ...(status === null ? {} : { status }),
           url: address,
         };
-        rejects.push({ id: address, fields });
+        rejects.push({ id: `sitemap ${address}`, fields });
       }
     }
     level = [...next];

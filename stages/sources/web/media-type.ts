@@ -27,17 +27,24 @@ export const mediaType = (head: Head, address: string): MediaType => {
   const format = FORMATS[name];
   if (!format) throw new Trouble('no-page', `no page but ${name}`, { status: head.status });
   // Servers that know no Markdown call it plain text.
-  const isMarkdown = format === 'text' && /\.(md|markdown|mdx)$/i.test(new URL(address).pathname);
+  const isMarkdown = format === 'text' && isMarkdownName(address);
   return { format: isMarkdown ? 'markdown' : format, xhtml: name === 'application/xhtml+xml', charset };
 };
 
 /** Of an answer without Content-Type. */
 export const sniff = (body: Buffer, address: string): Format => {
-  if (
-    /^(?:\uFEFF|\s|<!--[\s\S]*?-->)*<(?:!doctype html|html|head|body|title|div|p|h1|article)\b/i.test(
-      body.toString('utf8', 0, 1024),
-    )
-  )
-    return 'html';
-  return /\.(md|markdown|mdx)$/i.test(new URL(address).pathname) ? 'markdown' : 'text';
+  if (beginsAsHtml(body.toString('utf8', 0, 1024))) return 'html';
+  return isMarkdownName(address) ? 'markdown' : 'text';
 };
+
+const beginsAsHtml = (beginning: string): boolean => {
+  let text = beginning.replace(/^\uFEFF/, '').trimStart();
+  while (text.startsWith('<!--')) {
+    const end = text.indexOf('-->');
+    if (end === -1) return true;
+    text = text.slice(end + 3).trimStart();
+  }
+  return /^<(?:!doctype html|html|head|body|title|meta|div|p|h1|main|article)\b/i.test(text);
+};
+
+const isMarkdownName = (address: string): boolean => /\.(md|markdown|mdx)$/i.test(new URL(address).pathname);

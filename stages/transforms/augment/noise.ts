@@ -15,18 +15,27 @@ export interface Damage {
   readonly draw: Draw;
 }
 
-/** Leaves words out, each with the space before it. */
+/** Leaves words out, each with a space beside it; a mark that stands at one end only goes over to the neighbour. */
 export const deleted = ({ text, words, free, most, draw }: Damage): string => {
   let out = '';
   let at = 0;
   for (const i of draw.some(free, Math.min(most, words.length - 1))) {
-    const { start, end } = words[i]!;
-    const kept = text.slice(at, start);
-    // The first word of a line takes the space after it along.
-    const trimmed = kept.replace(/[^\S\n]+$/, '');
+    const { start, end, from, to } = words[i]!;
+    const before = text.slice(at, start);
+    const trimmed = before.replace(/[^\S\n]+$/, '');
     const isFirst = trimmed === '' || trimmed.endsWith('\n');
-    out += isFirst ? kept : trimmed;
-    at = isFirst ? end + /^[^\S\n]*/.exec(text.slice(end))![0].length : end;
+    const [opens, closes] = [from > start, to < end];
+    const spaceAfter = (place: number): number => place + /^[^\S\n]*/.exec(text.slice(place))![0].length;
+    if (opens && !closes) {
+      out += before + text.slice(start, from);
+      at = spaceAfter(to);
+    } else if (isFirst) {
+      out += before;
+      at = spaceAfter(end);
+    } else {
+      out += trimmed;
+      at = opens ? end : to;
+    }
   }
   return out + text.slice(at);
 };

@@ -28,9 +28,10 @@ export const vary = (text: string, way: LocalWay, { rate, kept, synonyms }: Vari
   const damage: Damage = { text, words, free, most, draw };
   const isFree = new Set(free);
   const matches = (): Match[] =>
-    synonyms!.find(text, words).filter(({ first, after }) => {
-      for (let i = first; i < after; i++) if (!isFree.has(i)) return false;
-      return true;
+    synonyms!.find(text, words).flatMap(match => {
+      for (let i = match.first; i < match.after; i++) if (!isFree.has(i)) return [];
+      const others = fitting(match, words);
+      return others.length > 0 ? [{ ...match, others }] : [];
     });
   switch (way) {
     case 'delete':
@@ -44,10 +45,19 @@ export const vary = (text: string, way: LocalWay, { rate, kept, synonyms }: Vari
       const others = new Map(synonyms ? matches().map(m => [m.first, m.others]) : []);
       return inserted(damage, i => {
         const list = others.get(i);
-        return list ? list[draw.below(list.length)]! : words[i]!.core;
+        return list ? list[draw.below(list.length)]! : text.slice(words[i]!.from, words[i]!.to);
       });
     }
   }
+};
+
+const VOWEL = /^[aeiou]/i;
+
+/** After "a" and "an" only what begins with the same kind of sound, as far as letters tell. */
+const fitting = ({ first, others }: Match, words: ReturnType<typeof wordsOf>): readonly string[] => {
+  const article = words[first - 1]?.core;
+  if (article !== 'a' && article !== 'an') return others;
+  return others.filter(other => VOWEL.test(other) === VOWEL.test(words[first]!.core));
 };
 
 /** Which words belong to a phrase that is kept. */

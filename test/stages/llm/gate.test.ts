@@ -133,6 +133,23 @@ test('after 25 failures in a row nobody is let in, and those who wait are sent a
   expect(refused.length).toBe(3);
 });
 
+test('where all that are under way fail, everybody waits, longer each time, before the server is given up', async () => {
+  const { gate, enter, entered, refused, passes, turn } = open({ concurrency: 64 });
+  for (let round = 1; round <= 5; round++) {
+    enter(64);
+    await turn(10_000);
+    for (const pass of passes.splice(0)) {
+      gate.failed('cut');
+      pass.leave();
+    }
+    enter(1);
+    await turn(0);
+    // Still outside.
+    expect(entered.length).toBe(round * 64 + round - 1);
+  }
+  expect(refused).toEqual(['the server is left alone after 320 failures in a row: cut']);
+});
+
 test('who gives up leaves the line, and those behind move up', async () => {
   const { enter, entered, refused, passes, stop, turn } = open({ concurrency: 1 });
   enter(3);

@@ -71,6 +71,18 @@ describe('single pages through the Unlocker', () => {
     ]);
   });
 
+  test('are refused also where the refusal stands among the headers of the page', async () => {
+    const api = await serveBrightData(pages('a'));
+    api.override = (_, response) => {
+      const headers = { 'x-brd-err-code': 'client_10030', 'x-brd-error': 'You are trying to use Browser API zone' };
+      return !!response.end(JSON.stringify({ status_code: 200, headers, body: page('Blocked') }));
+    };
+    const { rejects } = await runWeb({ urls: urls('a'), ...single(api) });
+    expect(reasons(rejects, `${SITE}/`)).toEqual({
+      a: 'Bright Data: You are trying to use Browser API zone (client_10030)',
+    });
+  });
+
   test('are paid for once, and what failed for now is all that the next build asks for', async () => {
     const api = await serveBrightData({
       ...pages('a', 'b'),

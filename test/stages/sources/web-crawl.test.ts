@@ -42,12 +42,12 @@ describe('a sitemap', () => {
     const { rows, rejects } = await runWeb({ sitemap: paths.map(p => site.url + p) });
     expect(ids(rows)).toEqual([`${site.url}/a`]);
     expect(reasons(rejects, site.url)).toEqual({
-      '/missing.xml': 'sitemap: status 404',
-      '/busy.xml': 'sitemap: status 503',
-      '/page': 'sitemap: no sitemap: its root element is <html>',
-      '/bad.gz': 'sitemap: the packed sitemap cannot be read',
+      'sitemap /missing.xml': 'sitemap: status 404',
+      'sitemap /busy.xml': 'sitemap: status 503',
+      'sitemap /page': 'sitemap: no sitemap: its root element is <html>',
+      'sitemap /bad.gz': 'sitemap: the packed sitemap cannot be read',
     });
-    expect(rejects.filter(r => r.fields.transient).map(r => r.id)).toEqual([`${site.url}/busy.xml`]);
+    expect(rejects.filter(r => r.fields.transient).map(r => r.fields.url)).toEqual([`${site.url}/busy.xml`]);
   });
 
   test('is cut by patterns, and at max_pages with a warning', async () => {

@@ -1,5 +1,6 @@
 /** Source `web` over a real server: what becomes of pages, redirects, failures, and of odd and hostile answers. */
 import { writeFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -204,8 +205,8 @@ describe('what cannot be had', () => {
     expect(heeding.rejects[0]!.fields).toMatchObject({ reason: 'the connection was refused', transient: true });
     const { transient, reason } = rejects.find(r => r.id === 'http://nothing.invalid/')!.fields;
     // Without a resolver nobody can know.
-    expect([undefined, true]).toContain(transient);
-    if (reason === 'the host name is not known') expect(transient).toBeUndefined();
+    if (reason === 'the host name could not be looked up') expect(transient).toBe(true);
+    else expect([reason, transient]).toEqual(['the host name is not known', undefined]);
   });
 
   test('other types are refused without loading them, and so is what is too large', async () => {
@@ -251,6 +252,24 @@ describe('what cannot be had', () => {
       '/deep': 'its elements are nested too deep',
       '/nul': 'not text: character 4 is NUL',
     });
+  });
+
+  test('what a page is without a Content-Type is told by its beginning, at once', async () => {
+    const bare = (body: string) => (_: unknown, response: ServerResponse) => void response.end(body);
+    const site = await serveSite({
+      '/html': bare(`\uFEFF\n<!-- a --><!-- b -->\n<!DOCTYPE html><title>T</title><main><p>Text.</p></main>`),
+      '/text': bare('Just text, with <b>no</b> tags meant.'),
+      '/notes.md': bare('# Notes\n\nText.'),
+      // Each comment may end at any of the marks that follow.
+      '/trap': bare(`${'<!---->'.repeat(140)}no more`),
+    });
+    const { rows } = await runWeb({ urls: Object.keys(site.pages).map(p => site.url + p) });
+    expect(rows.slice(0, 3).map(r => [r.fields.title, r.fields.text])).toEqual([
+      ['T', 'Text.'],
+      [undefined, 'Just text, with <b>no</b> tags meant.'],
+      ['Notes', '# Notes\n\nText.'],
+    ]);
+    expect(rows).toHaveLength(4);
   });
 
   test('a list of nothing fails, and so does a pattern that is none', async () => {
@@ -360,6 +379,20 @@ describe('manners', () => {
     const gaps = times.slice(1).map((t, i) => t - times[i]!);
     // The way to the server shortens a gap by a little.
     expect(Math.min(...gaps)).toBeGreaterThan(30);
+  });
+
+  test('a host that others redirect to is not asked more at once either', async () => {
+    const target = await serveSite();
+    const urls: string[] = [];
+    for (const n of [1, 2, 3]) {
+      target.pages[`/${n}`] = (_, response) => {
+        setTimeout(() => response.writeHead(200, { 'content-type': 'text/plain' }).end('Text.'), 10);
+      };
+      const site = await serveSite({ '/': { status: 302, headers: { location: `${target.url}/${n}` } } });
+      urls.push(`${site.url}/`);
+    }
+    expect((await runWeb({ urls, concurrency: 1, robots: false })).rows).toHaveLength(3);
+    expect(target.most()).toBe(1);
   });
 
   test('a page that failed for now is asked for again, when the server has said', async () => {

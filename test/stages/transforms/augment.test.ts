@@ -15,7 +15,8 @@ import { temporaryFolder } from '../../rig/whole.ts';
 import { optionsOf } from '../options.ts';
 import { inputFile } from '../whole.ts';
 
-const GROUPS = 'quick, fast, rapid\nbuy, purchase\ncoffee machine, espresso maker\n配置, 设置\nlorry -> truck\n';
+const GROUPS =
+  'hills, mountains\ncosts, is sold for\nquick, fast, rapid\nbuy, purchase\ncoffee machine, espresso maker\n配置, 设置\nlorry -> truck\n';
 const TEXT =
   'The quick brown fox wants to buy a coffee machine. It costs 12 dollars, and the fox runs away with it at once, over the hills and far away.';
 
@@ -26,7 +27,7 @@ const run = async (given: object, fields: Fields = { text: TEXT }, synonyms = GR
   writeFileSync(path, synonyms);
   const options = optionsOf<Options>('transforms/augment', given);
   const files = options.synonyms === undefined ? {} : { synonyms: [inputFile(path)] };
-  return runStage(augment, [row('a', fields, 'p')], options, {}, undefined, files);
+  return await runStage(augment, [row('a', fields, 'p')], options, {}, undefined, files);
 };
 
 const synonyms = parseSynonyms(Buffer.from(GROUPS), 'words.txt');
@@ -36,9 +37,12 @@ const varied = (text: string, way: LocalWay, { rate = 0.1, keep = [] as string[]
 
 const words = (text: string) => wordsOf(text).map(w => text.slice(w.start, w.end));
 
-/** How many words of the longer text are not in the other one, in order. */
+/** How many words have come, gone or changed, marks beside them aside. */
 const distance = (a: string, b: string): number => {
-  const [x, y] = [words(a), words(b)];
+  const [x, y] = [a, b].map(text => wordsOf(text).flatMap(w => (w.core === '' ? [] : [w.core]))) as [
+    string[],
+    string[],
+  ];
   let last = Array.from({ length: y.length + 1 }, (_, i) => i);
   for (const [i, w] of x.entries()) {
     const next = [i + 1];
@@ -180,6 +184,24 @@ describe('noise', () => {
     }
   });
 
+  test.each([
+    ['a "b c" d', 'b', 'a "c" d'],
+    ['a "b c" d', 'c', 'a "b" d'],
+    ['a (b) d', 'b', 'a d'],
+    ['a, b d.', 'd', 'a, b.'],
+    ['a, b d.', 'a', 'b d.'],
+    ['x\na b', 'a', 'x\nb'],
+    ['x y\na', 'y', 'x\na'],
+    ['前后左', '后', '前左'],
+  ])('of %j without %s stays %j', (given, word, expected) => {
+    const kept = keptOf(
+      wordsOf(given)
+        .map(w => w.core)
+        .filter(core => core !== word && core !== ''),
+    );
+    expect(vary(given, 'delete', { rate: 0.5, kept, synonyms: null }, draw(1))).toBe(expected);
+  });
+
   test('needs ten words for one at a rate of a tenth', () => {
     const ten = 'a b c d e f g h i j';
     expect(varied(ten, 'delete')).not.toBe(ten);
@@ -201,7 +223,7 @@ describe('noise', () => {
     const all = LOCAL.map(way => varied(TEXT, way));
     expect(all).toMatchInlineSnapshot(`
       [
-        "The quick brown fox wants to purchase a espresso maker. It costs 12 dollars, and the fox runs away with it at once, over the hills and far away.",
+        "The rapid brown fox wants to buy a coffee machine. It is sold for 12 dollars, and the fox runs away with it at once, over the hills and far away.",
         "The quick brown fox wants to buy away a coffee machine. It costs 12 dollars, and it the fox runs away with it at once, over the hills and far away.",
         "The quick brown fox wants to a coffee machine. It costs 12 dollars, and fox runs away with it at once, over the hills and far away.",
         "quick The brown fox wants to buy a coffee machine. It costs 12 dollars, and the fox runs away with it at once, over the hills and far away.",
@@ -215,10 +237,11 @@ describe('synonyms', () => {
     ['Buy one', 'Purchase one'],
     ['BUY ONE', 'PURCHASE ONE'],
     ['"buy",', '"purchase",'],
-    ['a Coffee\nmachine', 'a Espresso maker'],
+    ['my Coffee\nmachine', 'my Espresso maker'],
+    ['a coffee machine', 'a coffee machine'],
+    ['a lorry', 'a truck'],
     ['coffee machines', 'coffee machines'],
     ['如何配置它', '如何设置它'],
-    ['a lorry', 'a truck'],
     ['a truck', 'a truck'],
     ['buyer', 'buyer'],
   ])('%j becomes %j', (text, expected) => expect(varied(text, 'synonyms')).toBe(expected));

@@ -34,7 +34,7 @@ const QUOTED = 200;
 export class BrightData {
   readonly #tools: ApiTools;
   /** 429s since the last answer that was none. */
-  #in_a_row = 0;
+  #inARow = 0;
 
   constructor(tools: ApiTools) {
     this.#tools = tools;
@@ -59,7 +59,7 @@ export class BrightData {
       this.#throwIfSlowedDown();
       try {
         const taken = await this.#tools.hosts.turn(this.origin, () => this.#once(call, take));
-        this.#in_a_row = 0;
+        this.#inARow = 0;
         return taken;
       } catch (error) {
         if (!(error instanceof Trouble) || error.status !== 429) throw error;
@@ -94,8 +94,8 @@ export class BrightData {
   async #refused(head: Head, stream: AsyncIterable<Buffer>): Promise<Error> {
     const { status } = head;
     if (status === 429) {
-      const after = retryAfter(head) ?? Math.min(LONGEST_BACK_OFF, BACK_OFF * 2 ** this.#in_a_row);
-      this.#in_a_row++;
+      const after = retryAfter(head) ?? Math.min(LONGEST_BACK_OFF, BACK_OFF * 2 ** this.#inARow);
+      this.#inARow++;
       this.#tools.answers.takeNote('429', JSON.stringify([...this.#slowDowns(), Date.now()]));
       return new Trouble('transient', 'Bright Data asks us to be slower (status 429)', { status, after });
     }
