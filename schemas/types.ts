@@ -137,9 +137,9 @@ export interface ModelOptions {
    */
   readonly hub?: string;
   /**
-   * A commit (40 hex digits), or a branch or tag: what it is at is found once and pinned in the lock file. `--refresh` looks for a newer one.
+   * A commit (40 hex digits), or a branch or tag (main without it): what it is at is found once and pinned in the lock file. `--refresh` looks for a newer one.
    */
-  readonly revision: string;
+  readonly revision?: string;
   /**
    * Token for gated and private models, as a secret: "${env:HF_TOKEN}".
    */
@@ -1144,6 +1144,10 @@ export interface NormalizeOptions {
    * letters writes full-width letters and digits as ASCII and half-width kana in their usual width; all does so with full-width marks (，！) and spaces, too.
    */
   readonly width: 'keep' | 'letters' | 'all';
+  /**
+   * Regular expressions (JavaScript, u flag) of what else is removed: '[^\p{L}\p{N}\s.,?!]' leaves letters, digits and plain marks.
+   */
+  readonly remove?: string | readonly string[];
   /**
    * Join lines that were broken to fit a page, words with a hyphen at the end of a line included. Paragraphs, list items, quotes and indented lines stay apart.
    */

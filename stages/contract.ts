@@ -40,7 +40,7 @@ export interface Emit {
   /** Could not be processed: counts against `mostly`. `transient` ones (a time-out) are tried again by the next build. */
   reject(row: Row, reason: string, transient?: boolean, at?: Lineage): void;
   /** Removed on purpose. */
-  drop(row: Row, reason: string): void;
+  drop(row: Row, reason: string, at?: Lineage): void;
 }
 
 /** A model folder: `folder` is absolute, `files` maps names in it to BLAKE3 digests. */

@@ -1,4 +1,4 @@
-/** Reads a YAML (or JSON) file that a recipe names; the only module of the stages that imports `yaml`. */
+/** Reads YAML (or JSON) that a recipe names; the only module of the stages that imports `yaml`. */
 import { readFile } from 'node:fs/promises';
 import type { InputFile, StageError } from './contract.ts';
 
@@ -16,5 +16,15 @@ export const readYaml = async (
     return document.toJS();
   } catch (error) {
     throw bad((error as Error).message);
+  }
+};
+
+/** What a text says; undefined where it is no YAML. */
+export const parseYaml = async (text: string): Promise<unknown> => {
+  const { parse } = await import('yaml');
+  try {
+    return parse(text, { logLevel: 'silent' }) as unknown;
+  } catch {
+    return undefined;
   }
 };

@@ -22,7 +22,7 @@ const importsOf = (file: string): string[] => {
 /** Folder to the folders and files of ours that it may import. */
 const MAY: Readonly<Record<string, readonly string[]>> = {
   'stages/': ['stages/', 'schemas/types.ts'],
-  'cache/': ['cache/', 'stages/contract.ts'],
+  'cache/': ['cache/', 'stages/contract.ts', 'stages/postgres.ts'],
   'src/load/': [
     'src/load/',
     'src/failure.ts',
@@ -67,7 +67,12 @@ const ONCE = [
   '@redis/client',
   'es-module-lexer',
   'chokidar',
+  '@duckdb/node-api',
+  '@huggingface/hub',
   '@huggingface/jinja',
+  'hyparquet',
+  'hyparquet-compressors',
+  'tinyld',
   'tokenizers',
   'robots-parser',
 ];

@@ -1,5 +1,7 @@
 /** `finetune show`: the rows, metrics or files of a node's last result, for people to look at. */
+import { join } from 'node:path';
 import { BlobReader } from '../../cache/blob.ts';
+import { modelsFolder, readModelList } from '../../cache/models.ts';
 import type { NodeRecord, StoredOutput } from '../../cache/records.ts';
 import { type Call, type ExitCode, usage, wholeNumber } from '../command.ts';
 import { rowsSource, treeFiles } from '../engine/artifact.ts';
@@ -10,6 +12,8 @@ import { FailureError, fail } from '../failure.ts';
 import type { GraphNode } from '../load/graph.ts';
 import { select } from '../load/select.ts';
 import { didYouMean } from '../load/suggest.ts';
+import { isRecord } from '../views/metrics.ts';
+import { metricsLines } from '../views/metrics-text.ts';
 import { thousands } from '../views/numbers.ts';
 import { choosePalette } from '../views/palette.ts';
 import { columns, print, printJson } from '../views/print.ts';
@@ -60,11 +64,15 @@ const showOther = (
   if (output.type === 'metrics') {
     const value: unknown = JSON.parse(store.read(output.digest)?.toString() ?? '{}');
     if (json) printJson(value);
-    else print(JSON.stringify(value, null, 2));
+    else print(isRecord(value) ? metricsLines(value).join('\n') : JSON.stringify(value, null, 2));
     return;
   }
-  if (output.type === 'tree') {
-    const files = treeFiles(store, output.digest);
+  const list = output.type === 'model' && output.digest !== '' ? readModelList(store, output.digest) : null;
+  if (output.type === 'tree' || list) {
+    const files = list
+      ? Object.entries(list.files).map(([file, [digest, size]]) => [file, digest, size] as const)
+      : treeFiles(store, output.digest);
+    if (list && !json) print(`${join(modelsFolder(), list.folder)}\n`);
     if (json) for (const [file, digest, size] of files) printJson({ file, digest, size });
     else
       print(

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { BlobCorrupt, type BlobLocation } from '../../cache/blob.ts';
 import { decodeManifest } from '../../cache/dataset.ts';
+import type { Files } from '../../cache/files.ts';
 import { hashFile } from '../../cache/hash-file.ts';
 import { modelIsHere, modelsFolder, readModelList } from '../../cache/models.ts';
 import type { NodeRecord, StoredOutput } from '../../cache/records.ts';
@@ -86,6 +87,18 @@ export const isWhole = (store: Store, record: NodeRecord): boolean => {
     return false;
   }
 };
+
+/** Whether the models that came from elsewhere are still what they were: they lie where others may be at them. */
+export const modelsAreSound = (store: Store, { outputs }: NodeRecord, files: Files): boolean =>
+  Object.values(outputs).every(({ type, digest }) => {
+    if (type !== 'model' || digest === '') return true;
+    const list = readModelList(store, digest);
+    const folder = join(modelsFolder(), list?.folder ?? '');
+    return (
+      list &&
+      Object.entries(list.files).every(([name, [content]]) => files.find(join(folder, name))?.digest === content)
+    );
+  });
 
 /** Looked up chunk by chunk once, and then known for as long as nothing disappears. */
 const rowsAreWhole = (store: Store, manifest: string): boolean => {

@@ -6,7 +6,7 @@ import type { Store } from '../../cache/store.ts';
 import type { InputFile } from '../../stages/contract.ts';
 import { type Failure, FailureError } from '../failure.ts';
 import type { Graph, GraphNode } from '../load/graph.ts';
-import { type Artifact, artifactsOf, isWhole } from './artifact.ts';
+import { type Artifact, artifactsOf, isWhole, modelsAreSound } from './artifact.ts';
 import { type Fingerprint, fingerprint } from './fingerprint.ts';
 import { lookAtFiles } from './inputs.ts';
 import { judge } from './judge.ts';
@@ -69,7 +69,8 @@ export const knownKeys = async (c: KeysContext, nodes: readonly GraphNode[]): Pr
     const pins = c.anew?.has(node.name) ? null : c.pinned?.(print.key);
     const pinned = pins ? pinnedRecord({ store: c.store, node, print, pins }, record) : null;
     const again = c.anew?.has(node.name) === true || (c.retries === true && (record?.tallies.again ?? 0) > 0);
-    const whole = pinned ?? (record && !again && isWhole(c.store, record) ? record : null);
+    const stored = pinned ?? (record && !again && isWhole(c.store, record) ? record : null);
+    const whole = stored && modelsAreSound(c.store, stored, c.files) ? stored : null;
     const failure = whole && judge(node, whole, c.store, recipe);
     if (whole && !failure)
       artifacts.set(

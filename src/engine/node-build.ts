@@ -11,7 +11,7 @@ import type { BuildEvent, OutputSummary } from '../events.ts';
 import { type Failure, FailureError } from '../failure.ts';
 import type { GraphNode } from '../load/graph.ts';
 import { type Redact, redactor } from '../redact.ts';
-import { type Artifact, artifactsOf, isWhole } from './artifact.ts';
+import { type Artifact, artifactsOf, isWhole, modelsAreSound } from './artifact.ts';
 import type { BuildContext, Result } from './build.ts';
 import { execute } from './execute.ts';
 import { explainError } from './explain-error.ts';
@@ -168,12 +168,13 @@ export class NodeBuild {
     const { store, records, pinned, locked } = this.#c;
     const record = await records.get(print.key);
     const pins = pinned?.(print.key);
+    const sound = (r: NodeRecord): NodeRecord | null => (modelsAreSound(store, r, this.#c.files) ? r : null);
     const found = pins ? pinnedRecord({ store, node: this.#node, print, pins }, record) : null;
     if (found && found !== record) await records.publish(print.key, found, 'forced');
-    if (found || (pins && locked)) return found;
+    if (found || (pins && locked)) return found && sound(found);
     // Rows that failed for a while (a server that did not answer) are tried again.
     if (!record || (record.tallies.again ?? 0) > 0) return null;
-    return isWhole(store, record) ? record : null;
+    return isWhole(store, record) ? sound(record) : null;
   }
 
   /** Runs the stage and publishes its record; null when an input file changed under it. */

@@ -1,8 +1,9 @@
-/** The result of a build in a few lines: what the evaluators measured, and where the outputs lie. */
+/** The result of a build in a few lines: what the evaluators measured and the rules of checks saw, and where the outputs lie. */
 import type { NodeSummary } from '../events.ts';
 import type { NodeStatus } from './board.ts';
 import { comparisonLines } from './comparison.ts';
 import { compact, flat, isRecord, isSize, type Values } from './metrics.ts';
+import { ruleParts } from './metrics-text.ts';
 import { change, decimal } from './numbers.ts';
 import type { Palette } from './palette.ts';
 import { pad, visible, width } from './printable.ts';
@@ -47,6 +48,13 @@ const flow = (parts: readonly string[], columns: number): string[] => {
   return lines;
 };
 
+interface Result {
+  readonly name: string;
+  readonly parts: readonly string[];
+  /** Each part on a line of its own. */
+  readonly apart?: boolean;
+}
+
 /** Rows of a table of variants; `finetune show` prints all. */
 const MOST_VARIANTS = 40;
 
@@ -62,7 +70,7 @@ export const resultLines = (
   const all = nodes.flatMap(({ name }) => statuses.get(name) ?? []);
   const several = Map.groupBy(all, s => s.variant?.of ?? '');
   const compared = (s: NodeStatus): boolean => s.variant !== null && several.get(s.variant.of)!.length > 1;
-  const results = all.flatMap((status): { name: string; parts: string[] }[] => {
+  const results = all.flatMap((status): Result[] => {
     const { name, variant, metrics: values } = status;
     if (compared(status)) {
       const of = variant!.of;
@@ -70,14 +78,20 @@ export const resultLines = (
       const out = group.find(s => s.out !== null)?.out?.replace(name.slice(of.length), '@*');
       return group[0] === status && out ? [{ name: visible(of), parts: [visible(out)] }] : [];
     }
+    const shown = visible(name);
+    const rules = values === null ? null : ruleParts(values);
     const metrics = status.section === 'evaluators' && values !== null ? described(variant?.of ?? name, values) : [];
-    return [metrics, status.out ? [visible(status.out)] : []]
-      .filter(parts => parts.length > 0)
-      .map(parts => ({ name: visible(name), parts }));
+    return [
+      ...(rules ? [{ name: shown, parts: rules, apart: true }] : []),
+      ...(rules || metrics.length === 0 ? [] : [{ name: shown, parts: metrics }]),
+      ...(status.out ? [{ name: shown, parts: [visible(status.out)] }] : []),
+    ];
   });
   const label = Math.max(0, ...results.map(({ name }) => width(name)));
-  const lines = results.flatMap(({ name, parts }) =>
-    flow(parts, columns - label - 2).map((line, i) => `${palette('bold', pad(i === 0 ? name : '', label))}  ${line}`),
+  const lines = results.flatMap(({ name, parts, apart }) =>
+    (apart ? parts : flow(parts, columns - label - 2)).map(
+      (line, i) => `${palette('bold', pad(i === 0 ? name : '', label))}  ${line}`,
+    ),
   );
   const measured = all
     .filter(s => compared(s) && several.get(s.variant!.of)!.some(v => v.metrics !== null))

@@ -96,9 +96,13 @@ export class Asking {
   }
 }
 
-/** Where nobody is there to answer, it will hardly be otherwise in a moment. */
-const triesOf = (error: unknown): number =>
-  /^(?:ENOTFOUND|ECONNREFUSED|ERR_INVALID_URL)$/.test(cause(error)) ? 2 : TRIES;
+/** Of what else fails (nobody there, no such host) it will hardly be otherwise in a moment. */
+const triesOf = (error: unknown): number => {
+  const isSilence = error instanceof Error && /^(?:TimeoutError|AbortError)$/.test(error.name);
+  return isSilence || /^(?:ECONNRESET|EPIPE|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|UND_ERR_.*)$/.test(cause(error))
+    ? TRIES
+    : 2;
+};
 
 /** Of `Content-Range: bytes 100-199/200`. */
 const firstByte = (response: Response): number =>

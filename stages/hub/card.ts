@@ -1,5 +1,5 @@
 /** What the card of a data set (README.md) says about its subsets and splits, in its YAML front matter. */
-import { parse } from 'yaml';
+import { parseYaml } from '../yaml.ts';
 
 /** A subset as the card declares it. */
 export interface CardConfig {
@@ -14,15 +14,10 @@ export interface CardConfig {
 const FRONT_MATTER = /^\ufeff?---[ \t]*\r?\n([\s\S]*?)\r?\n---[ \t]*(?:\r?\n|$)/;
 
 /** Empty where the card says nothing, or nothing that makes sense: then the files' names count. */
-export const cardConfigs = (text: string): CardConfig[] => {
+export const cardConfigs = async (text: string): Promise<CardConfig[]> => {
   const matter = FRONT_MATTER.exec(text)?.[1];
   if (matter === undefined) return [];
-  let card: unknown;
-  try {
-    card = parse(matter);
-  } catch {
-    return [];
-  }
+  const card = await parseYaml(matter);
   const configs = isMap(card) ? card.configs : undefined;
   return Array.isArray(configs) ? configs.filter(isMap).map(toConfig) : [];
 };

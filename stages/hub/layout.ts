@@ -125,6 +125,12 @@ const KEYWORDS: Readonly<Record<string, RegExp>> = Object.fromEntries(
   }).map(([split, words]) => [split, new RegExp(`(?:^|[-._ 0-9])(?:${words})(?:[-._ 0-9]|$)`)]),
 );
 
+/** The usual ones first. */
+const rank = (split: string): number => {
+  const at = Object.keys(KEYWORDS).indexOf(split);
+  return at === -1 ? 99 : at;
+};
+
 /** By the names of files below `folder`: of shards, of folders, of files; all of them are `train` where names say nothing. */
 const splitsOf = (paths: readonly string[], folder: string): ReadonlyMap<string, readonly string[]> => {
   const inner = (path: string): string => (folder === '' ? path : path.slice(folder.length + 1));
@@ -133,7 +139,7 @@ const splitsOf = (paths: readonly string[], folder: string): ReadonlyMap<string,
     const split = /^data\/(\w+(?:\.\w+)*)-\d{5}-of-\d{5}[^/]*\.[^/]*$/.exec(inner(path))?.[1];
     if (split !== undefined) shards.set(split, [...(shards.get(split) ?? []), path]);
   }
-  if (shards.size > 0) return shards;
+  if (shards.size > 0) return new Map([...shards].sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1)));
   const byName = (names: (path: string) => readonly string[]): ReadonlyMap<string, readonly string[]> => {
     const found = Object.entries(KEYWORDS).map(
       ([split, word]) => [split, paths.filter(path => names(inner(path)).some(name => word.test(name)))] as const,

@@ -1,9 +1,9 @@
 /** Asks for one answer that can be used: complete, not refused, and JSON that fits where a schema says so. */
 import { type Emit, type Lineage, type Row, StageError } from '../contract.ts';
 import type { Answer, Chat, Message, Question } from './chat.ts';
-import { Refused } from './endpoint.ts';
 import { Unavailable } from './gate.ts';
 import { PromptFailed } from './prompt.ts';
+import { Refused } from './reply.ts';
 import type { Shape } from './schema.ts';
 
 /** The model answered, but not what can be used. */

@@ -1,6 +1,7 @@
 /** Asks a language model over `/chat/completions`: questions and answers in few words of ours, OpenAI's around them. */
 import type { Json, Outside } from '../contract.ts';
-import { type Body, type EndpointOptions, openEndpoint, Refused } from './endpoint.ts';
+import { type EndpointOptions, openEndpoint } from './endpoint.ts';
+import { type Body, Refused } from './reply.ts';
 import { type Schema, strict } from './schema.ts';
 
 /** The options of every stage that asks a language model. */

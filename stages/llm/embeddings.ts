@@ -1,6 +1,7 @@
 /** Embeddings over `/embeddings`: texts that are wanted at the same time go in one request. */
 import { type Outside, StageError } from '../contract.ts';
-import { type Body, type EndpointOptions, openEndpoint, Refused } from './endpoint.ts';
+import { type EndpointOptions, openEndpoint } from './endpoint.ts';
+import { type Body, Refused } from './reply.ts';
 
 export interface EmbeddingOptions extends EndpointOptions {
   /** Of models that can be asked for shorter vectors. */

@@ -146,8 +146,16 @@ const feeds = (
 
 const numbers = (tensor: Tensor): Float32Array => {
   if (tensor.type === 'float32') return tensor.data as Float32Array;
-  const half = tensor.data as Uint16Array | Float16Array;
-  return Float32Array.from(
-    half instanceof Uint16Array ? new Float16Array(half.buffer, half.byteOffset, half.length) : half,
-  );
+  const { buffer, byteOffset, byteLength } = tensor.data as ArrayBufferView;
+  return Float32Array.from(new Uint16Array(buffer, byteOffset, byteLength / 2), fromHalf);
+};
+
+/** IEEE 754 half precision: 1 bit of sign, 5 of exponent, 10 of fraction. Float16Array came with Node 24 only. */
+export const fromHalf = (bits: number): number => {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 };

@@ -16,7 +16,7 @@ type Context = WholeContext<Options>;
 const run = async (context: Context): Promise<void> => {
   const { options } = context;
   const source = options.hub === undefined ? localCopy(context) : await remote(context, options.hub);
-  const card = cardConfigs((await source.card()) ?? '');
+  const card = await cardConfigs((await source.card()) ?? '');
   const { config, split, files } = options;
   const wish = { config, split, files: files === undefined ? undefined : [files].flat() };
   const chosen = chooseFiles(source.paths, card, wish, source.name);

@@ -1,11 +1,10 @@
 /** A DuckDB of one node: limited in memory, on one thread, and shut off from files and network before the user's query runs. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { StageError } from '../contract.ts';
 import { literal } from './columns.ts';
+import { type Duck, type DuckDBConnection, type DuckDBInstance, loadDuckDB } from './duckdb.ts';
 import type { Query } from './query-text.ts';
-import type { Duck } from './to-json.ts';
 
 interface SessionOptions {
   /** Made anew; holds the database and what does not fit into memory. */
@@ -35,7 +34,7 @@ export class Session {
     signal.throwIfAborted();
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
-    const duck = await import('@duckdb/node-api');
+    const duck = await loadDuckDB();
     const instance = await duck.DuckDBInstance.create(join(folder, 'tables.duckdb'), {
       // On several threads all that SQL leaves open would come out another way each time: the order of rows, which of equals
       // is first, the last digits of a sum.

@@ -3,7 +3,11 @@
  * as text where a number would lose digits; dates, times and intervals as ISO 8601; binary as base64; lists and arrays
  * as arrays; structs and maps as objects; a union as its value; JSON as what it holds; NULL, NaN and infinities as null.
  */
+
+import type { Json } from '../contract.ts';
+import { clock, duration, fraction, NoJson, scaled, timestamp, whole } from '../sources/readers/json-values.ts';
 import type {
+  Duck,
   DuckDBBlobValue,
   DuckDBDateValue,
   DuckDBDecimalValue,
@@ -17,9 +21,7 @@ import type {
   DuckDBTimeTZValue,
   DuckDBType,
   DuckDBUnionValue,
-} from '@duckdb/node-api';
-import type { Json } from '../contract.ts';
-import { clock, duration, fraction, NoJson, scaled, timestamp, whole } from '../sources/readers/json-values.ts';
+} from './duckdb.ts';
 
 export type ToJson = (value: unknown) => Json;
 
@@ -30,8 +32,6 @@ export const toJson = (type: DuckDBType, duck: Duck): ToJson => {
   const one = known(type, duck);
   return value => (value === null || value === undefined ? null : one(value as never));
 };
-
-export type Duck = typeof import('@duckdb/node-api');
 
 const known = (type: DuckDBType, duck: Duck): ((value: never) => Json) => {
   const { DuckDBTypeId: id } = duck;

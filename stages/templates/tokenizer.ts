@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer as Core, type Encoding } from 'tokenizers';
 import { StageError } from '../contract.ts';
+import { type AddedToken, type TokenizerJson, tokenizerJson } from './tokenizer-json.ts';
 
 export interface Encoded {
   readonly ids: readonly number[];
@@ -23,18 +24,6 @@ export interface Tokenizer {
   /** Ids of a text whose special tokens are written out, as Hugging Face tokenises a rendered template. Nothing is added. */
   whole(text: string): Promise<Encoded>;
   decode(ids: readonly number[], skipSpecials?: boolean): Promise<string>;
-}
-
-interface AddedToken {
-  readonly id: number;
-  readonly content: string;
-  readonly special: boolean;
-}
-
-interface TokenizerJson {
-  readonly added_tokens?: readonly AddedToken[];
-  readonly post_processor?: unknown;
-  readonly model: Record<string, unknown>;
 }
 
 interface PostProcessor {
@@ -105,22 +94,19 @@ const shareCalls = (core: () => Core) => {
 
 export const loadTokenizer = (folder: string): Tokenizer => {
   const read = (): TokenizerJson => {
-    const found = readJson(folder, 'tokenizer.json') as TokenizerJson | null;
-    if (found) return found;
+    const text = readText(folder, 'tokenizer.json');
+    if (text !== null) return tokenizerJson(text);
     throw new StageError('no-tokenizer', 'the model folder has no tokenizer.json', {
       advice: 'save the fast tokenizer beside the weights (tokenizer.save_pretrained)',
     });
   };
-  /** Held until the first core is made of it: parsed, a vocabulary of 200,000 takes 100 MB. */
+  /** Held until the first core is made of it: a large vocabulary takes 25 MB. */
   let held: TokenizerJson | null = read();
-  // A saved tokenizer may carry truncation, padding, dropout and trimmed offsets: each would change ids or spans unasked.
   const core = (added: readonly AddedToken[]): Core => {
     const json = held ?? read();
     held = null;
-    const model = { ...json.model, ...('dropout' in json.model ? { dropout: null } : {}) };
-    const clean = { ...json, added_tokens: added, model, truncation: null, padding: null, post_processor: null };
     try {
-      return Core.fromString(JSON.stringify(clean));
+      return Core.fromString(json.with(added));
     } catch (error) {
       throw new StageError(
         'broken-tokenizer',
@@ -128,8 +114,8 @@ export const loadTokenizer = (folder: string): Tokenizer => {
       );
     }
   };
-  const added = held.added_tokens ?? [];
-  const before = begins(held.post_processor);
+  const { added, postProcessor } = held;
+  const before = begins(postProcessor);
   const specials = added.filter(token => token.special);
   const ids = new Map(added.map(token => [token.content, token.id]));
   // Both readings are made at first use: one of them is all that most runs need, and a 200k vocabulary takes a while.

@@ -126,7 +126,7 @@ const written = async (
   // The row itself is none the worse for it.
   const told = options.originals || made > 0 ? undefined : at;
   if (troubles.length > 0) emit.reject(row, troubles.join('; '), again, told);
-  else if (made === 0 && !options.originals) emit.drop(row, NOTHING);
+  else if (made === 0 && !options.originals) emit.drop(row, NOTHING, told);
 };
 
 const NOTHING = 'nothing in it could be changed';

@@ -1,6 +1,6 @@
 /**
  * Transform `classify`: a text classifier of a local folder writes its label and score beside a text: quality, topic, toxicity,
- * language. A stage of its own beside `quality`, whose rules of thumb are a thousand times as fast and need no model; and a `filter`
+ * language. A stage of its own beside `quality`, whose rules of thumb need no model and a fraction of the time; and a `filter`
  * below judges by the score, so moving a threshold classifies nothing again.
  */
 import type { ClassifyOptions } from '../../schemas/types.ts';

@@ -1,10 +1,11 @@
 /** Transform `filter`: keeps the rows whose text and numbers pass every rule, and says of the others which rule they broke. */
 import type { FilterOptions } from '../../schemas/types.ts';
-import { type Fields, type Row, type RowsStage, type Setup, StageError } from '../contract.ts';
+import type { Fields, Row, RowsStage, Setup } from '../contract.ts';
 import { compile as compileExpression, RowTrouble } from './expression/expression.ts';
 import { equal } from './expression/operators.ts';
 import { type Detect, detector } from './language/detect.ts';
 import { count } from './text/count.ts';
+import { patternsOf } from './text/patterns.ts';
 import { valueAt } from './text/texts.ts';
 
 export type Options = FilterOptions;
@@ -29,22 +30,6 @@ const FEWEST_LETTERS = 12;
 
 const list = (value: string | readonly string[] | undefined): readonly string[] =>
   value === undefined ? [] : typeof value === 'string' ? [value] : value;
-
-const compile = (option: string, options: Options, patterns: string | readonly string[] | undefined): RegExp[] =>
-  list(patterns).map(pattern => {
-    try {
-      return new RegExp(pattern, options.ignore_case ? 'iu' : 'u');
-    } catch (error) {
-      const why = error instanceof Error ? error.message.replace(/^Invalid regular expression: /, '') : String(error);
-      throw new StageError(
-        'invalid-pattern',
-        `${option}: ${JSON.stringify(pattern)} is no regular expression: ${why}`,
-        {
-          advice: 'Patterns are JavaScript regular expressions with the u flag; in YAML write them in single quotes.',
-        },
-      );
-    }
-  });
 
 /** One pattern for all phrases, longest first; a phrase is found as whole words (CJK, which has no spaces, anywhere). */
 const phrases = (all: readonly string[]): RegExp | null => {
@@ -124,12 +109,13 @@ const judgeExpression = ({ fields }: Row, passes: (fields: Fields) => boolean): 
 export default {
   kind: 'rows',
   async setup({ options }: Setup<Options>): Promise<Rules> {
+    const flags = options.ignore_case ? 'iu' : 'u';
     return {
       text: TEXT_RULES.some(name => options[name] !== undefined),
       where: Object.entries(options.where ?? {}),
       expression: options.expression === undefined ? null : compileExpression(options.expression),
-      matches: compile('matches', options, options.matches),
-      notMatches: compile('not_matches', options, options.not_matches),
+      matches: patternsOf('matches', options.matches, flags),
+      notMatches: patternsOf('not_matches', options.not_matches, flags),
       without: phrases(list(options.without)),
       language: options.language === undefined ? null : await detector({ min: FEWEST_LETTERS }),
     };

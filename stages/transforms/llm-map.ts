@@ -77,7 +77,7 @@ export default {
       if (options.each === undefined)
         return emit.keep(row, { ...row.fields, ...added(value, options), ...thoughts }, at);
       const made = parts(value, row, options);
-      if (made.length === 0) return emit.drop(row, 'the answer is an empty list');
+      if (made.length === 0) return emit.drop(row, 'the answer is an empty list', at);
       for (const [i, fields] of made.entries())
         emit.child(row.id, { ...fields, ...thoughts }, i === 0 ? { from: [row.id], ...at } : { from: [row.id] });
     }),

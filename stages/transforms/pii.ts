@@ -1,8 +1,9 @@
 /** Transform `pii`: takes personal data and secrets out of texts, or drops the rows that hold any. */
 import { hash } from 'node:crypto';
 import type { PiiOptions } from '../../schemas/types.ts';
-import { type RowsStage, type Setup, StageError } from '../contract.ts';
+import type { RowsStage, Setup } from '../contract.ts';
 import { type Found, finder } from './pii/find.ts';
+import { patternsOf } from './text/patterns.ts';
 import { mapTexts, named, textsOf } from './text/texts.ts';
 
 export type Options = PiiOptions;
@@ -13,20 +14,7 @@ interface State {
 
 const compile = (patterns: Options['patterns']): Record<string, RegExp> =>
   Object.fromEntries(
-    Object.entries(patterns ?? {}).map(([name, pattern]) => {
-      try {
-        return [name, new RegExp(pattern, 'gu')];
-      } catch (error) {
-        const why = error instanceof Error ? error.message.replace(/^Invalid regular expression: /, '') : String(error);
-        throw new StageError(
-          'invalid-pattern',
-          `patterns.${name}: ${JSON.stringify(pattern)} is no regular expression: ${why}`,
-          {
-            advice: 'Patterns are JavaScript regular expressions with the u flag; in YAML write them in single quotes.',
-          },
-        );
-      }
-    }),
+    Object.entries(patterns ?? {}).map(([name, pattern]) => [name, patternsOf(`patterns.${name}`, pattern, 'gu')[0]!]),
   );
 
 /** The same value however it is written: e-mail in capitals, a number in groups. */

@@ -2,8 +2,8 @@
 import type { SemanticDedupOptions } from '../../schemas/types.ts';
 import { type IndexStage, type Json, type Outside, type Setup, type Sketch, StageError } from '../contract.ts';
 import { openEmbeddings } from '../llm/embeddings.ts';
-import { Refused } from '../llm/endpoint.ts';
 import { Unavailable } from '../llm/gate.ts';
+import { Refused } from '../llm/reply.ts';
 import { asking } from '../llm/spending.ts';
 import { embed, poolingOf } from '../onnx/embedding.ts';
 import { loadTextModel } from '../onnx/text-model.ts';

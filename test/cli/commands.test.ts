@@ -121,7 +121,7 @@ describe('init', () => {
     const { code, stdout } = await p.run(['init']);
     expect(code).toBe(0);
     expect(stdout).toBe(
-      'wrote finetune.yaml, docs/example.md, prompts.yaml\nnext: put your own pages into docs/, then\n  npx finetune build\n',
+      'wrote finetune.yaml, docs/example.md, prompts.yaml, .gitignore\nnext: put your own pages into docs/, then\n  npx finetune build\n',
     );
     const graph = await loadRecipe({ path: p.path('finetune.yaml'), project: p.folder });
     expect(graph.nodes.length).toBeGreaterThan(8);

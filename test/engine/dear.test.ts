@@ -1,6 +1,8 @@
 /** Dear rows: what a stage of the user's gave is kept for each, and equal rows are asked for once. */
 import { expect, test } from 'vitest';
+import { llmServer } from '../rig/llm-server.ts';
 import { type Project, project } from '../rig/project.ts';
+import { watching } from '../rig/watching.ts';
 
 const RECIPE = `version: 1
 sources:
@@ -76,4 +78,55 @@ test('--force asks anew for each different row, once', async () => {
   await p.buildHere({ jobs: 2 });
   await p.buildHere({ jobs: 2, force: ['asked'] });
   expect(calls(p).length).toBe(20);
+});
+
+test('watch asks a server for the rows that changed, and not for all of them unless that was asked for', async () => {
+  const server = await llmServer();
+  const p = project({
+    'finetune.yaml': `version: 1
+sources:
+  data: { uses: files, with: { paths: data.jsonl, key: n } }
+transforms:
+  asked: { uses: llm-map, from: data, with: { endpoint: "${server.url}", model: m, prompt: "{{ n }}" } }
+`,
+    'data.jsonl': data(20, 20),
+  });
+  const w = await watching(p);
+  expect(w.of('left')).toMatchObject([{ nodes: [{ name: 'asked', because: 'each of its rows is dear' }] }]);
+  expect(server.asked.length).toBe(0);
+  await w.end();
+  await p.buildHere();
+  expect(server.asked.length).toBe(20);
+  const again = await watching(p);
+  const from = again.mark;
+  p.write({ 'data.jsonl': `${data(20, 20)}\n{"n":77}\n` });
+  await again.built(from);
+  expect(server.asked.length).toBe(21);
+});
+
+test('a node that waits for a server keeps no core from the others', async () => {
+  let release = (): void => {};
+  const gate = new Promise<void>(resolve => (release = resolve));
+  const server = await llmServer(async () => {
+    await gate;
+    return 'x';
+  });
+  const p = project({
+    'finetune.yaml': `version: 1
+sources:
+  data: { uses: files, with: { paths: data.jsonl, key: n } }
+transforms:
+  asked: { uses: llm-map, from: data, with: { endpoint: "${server.url}", model: m, prompt: "{{ n }}" } }
+  other: { uses: dedup, from: data }
+`,
+    'data.jsonl': data(20, 20),
+  });
+  // The server answers only when the other node is done: with one core for both that would be never.
+  const built = await p.buildHere({
+    jobs: 1,
+    onEvent: e => {
+      if (e.type === 'done' && e.node === 'other') release();
+    },
+  });
+  expect(built.states).toMatchObject({ asked: 'built', other: 'built' });
 });

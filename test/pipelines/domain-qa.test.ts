@@ -123,7 +123,8 @@ describe('domain Q&A', { timeout: 300_000 }, () => {
     expect(held.length).toBeGreaterThan(5);
     expect(held.every(r => r.augmented === undefined)).toBe(true);
     const ids = new Set(held.map(r => r.id));
-    for (const { id } of learned) expect(ids.has(id.replace(/^general\/|^ready\/\w+\//, '').split('/')[0]!), id).toBe(false);
+    for (const { id } of learned)
+      expect(ids.has(id.replace(/^general\/|^ready\/\w+\//, '').split('/')[0]!), id).toBe(false);
     expect(new Set(learned.map(r => r.augmented))).toEqual(
       new Set([undefined, 'synonyms', 'insert', 'delete', 'paraphrase']),
     );

@@ -15,6 +15,8 @@ transforms:
   pairs:   { uses: sentence-pairs, from: lines, with: { instruction: { min: 5 }, response: { min: 5 } } }
   mixed:   { uses: mix, from: [near, lines], with: { rows: 40 } }
   sum:     { uses: stats, from: mixed }
+  checked: { uses: check, from: mixed, with: { rules: [{ unique: text, severity: warn }, { field: text, characters: { max: 60 }, severity: warn }] } }
+  clean:   { uses: decontaminate, from: { rows: unique, against: lines }, with: { words: 9 } }
 `;
 
 export const EVERY_NODE = recipe(0)

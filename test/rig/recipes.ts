@@ -7,7 +7,7 @@ import type { Random } from './random.ts';
 export interface RandomNode {
   readonly name: string;
   readonly uses: string;
-  readonly from: string | readonly string[];
+  readonly from: string | readonly string[] | { readonly rows: string; readonly against: readonly string[] };
   readonly with: Readonly<Record<string, unknown>>;
 }
 
@@ -35,6 +35,15 @@ const OPTIONS: Readonly<Record<string, Options>> = {
     r.below(2) === 0 ? { share: r.pick([0.3, 0.5]), seed: 1 } : { rows: 5 + r.below(10), seed: r.below(3) },
   mix: r => ({ ...(r.below(2) === 0 ? { rows: 10 + r.below(60) } : {}), seed: r.below(3) }),
   stats: r => (r.below(2) === 0 ? {} : { field: 'text' }),
+  check: r => ({
+    rules: [
+      { unique: 'text', normalize: r.pick(['none', 'letters']), severity: 'warn' },
+      { field: 'text', characters: { max: 30 + r.below(40) }, severity: 'warn' },
+      { field: 'text', matches: r.pick(['pump', 'river']), share: { min: 0 } },
+    ],
+    failing: r.pick(['keep', 'keep', 'drop']),
+  }),
+  decontaminate: r => ({ words: 7 + r.below(4), field: 'text', against: 'text', shortest: 1, mostly: 0 }),
 };
 
 export const drawOptions = (uses: string, r: Random): RandomNode['with'] => OPTIONS[uses]!(r);
@@ -62,6 +71,8 @@ export const drawFrom = ({ name, from }: RandomNode, all: readonly RandomNode[],
     all.findIndex(n => n.name === name),
   );
   if (typeof from === 'string') return before.length < 3 ? from : drawRef(r, before);
+  if ('rows' in from)
+    return r.below(2) === 0 ? { ...from, rows: drawRef(r, before) } : { ...from, against: drawInputs(r, before) };
   return from.length > 1 && r.below(2) === 0 ? from.toReversed() : drawInputs(r, before);
 };
 
@@ -69,6 +80,11 @@ export const drawFrom = ({ name, from }: RandomNode, all: readonly RandomNode[],
 const drawInputs = (r: Random, before: readonly RandomNode[]): string[] => {
   const [a, b] = [drawRef(r, before), drawRef(r, before)];
   return a.split('.')[0] === b.split('.')[0] ? [a] : [a, b];
+};
+
+const drawSources = (uses: string, r: Random, before: readonly RandomNode[]): RandomNode['from'] => {
+  if (uses === 'mix') return drawInputs(r, before);
+  return uses === 'decontaminate' ? { rows: drawRef(r, before), against: drawInputs(r, before) } : drawRef(r, before);
 };
 
 /** Records through the counted stage, and `more` nodes on whatever there is by then. */
@@ -88,7 +104,7 @@ export const drawNodes = (r: Random, more: number): RandomNode[] => {
     const uses = r.pick(MORE);
     // Of all rules that of groups looks at most of what lies around a row.
     if (i === 0 && r.below(3) > 0) nodes.push(draw('joined', 'sentence-pairs', r.pick(['lines', 'lines', 'cut'])));
-    else nodes.push(draw(`n${i}`, uses, uses === 'mix' ? drawInputs(r, nodes) : drawRef(r, nodes)));
+    else nodes.push(draw(`n${i}`, uses, drawSources(uses, r, nodes)));
   }
   return nodes;
 };

@@ -9,7 +9,7 @@ import { SECTIONS, stageNames, stageSchema } from '../../src/stages.ts';
 import { onnxModel } from '../rig/onnx-model.ts';
 import { Project } from '../rig/project.ts';
 import { randomLlama, TINY } from '../rig/random-model.ts';
-import { tokenizerJson } from '../rig/tokenizer.ts';
+import { harmonySpecials, tokenizerJson } from '../rig/tokenizer.ts';
 
 const GOLDEN = new URL('../golden/stages.json', import.meta.url);
 const WITHOUT = [
@@ -54,6 +54,9 @@ sources:
   pages: { uses: files, with: { paths: ["docs/*.md", "docs/*.html"], by: section } }
   records: { uses: files, with: { paths: "data/*" } }
   base: { uses: model, with: { path: model } }
+  talks: { uses: files, with: { paths: "talks/*.jsonl" } }
+  odd: { uses: files, with: { paths: odd.jsonl } }
+  shapes: { uses: files, with: { paths: shapes.jsonl } }
   typed: { uses: command, with: { run: "grep -v nothing data/a.jsonl > $OUT", files: "data/*", output: rows, key: a } }
 transforms:
   counted: { uses: command, from: { some-rows: records }, with: { run: "head -n 3 $IN/rows.jsonl > $OUT/head; mkdir $OUT/sub; ln -s ../head $OUT/sub/link" } }
@@ -74,11 +77,89 @@ transforms:
   meant: { uses: semantic-dedup, from: lines, with: { path: embedder, threshold: 0.8 } }
   varied: { uses: augment, from: lines, with: { how: [synonyms, insert, delete, swap], copies: 2, rate: 0.2, synonyms: synonyms.txt, keep: [version] } }
   split: { uses: split, from: records, with: { train: 0.5, eval: 0.5, by: row, seed: 1 } }
+  normal: { uses: normalize, from: odd, with: { quotes: straight, width: all, unwrap: true, trim: true } }
+  private: { uses: pii, from: normal, with: { as: pii, patterns: { CUSTOMER: 'C-\\d{3}' } } }
+  unified: { uses: terms, from: private, with: { terms: { fine-tuning: [finetuning] }, file: terms.csv, as: terms } }
+  tongues: { uses: language, from: unified }
+  clean: { uses: decontaminate, from: { rows: tongues, against: [lines, some] }, with: { words: 5, shortest: 4 } }
+  fine: { uses: quality, from: text, with: { rules: [gopher-repetition, fineweb], limits: { words: { min: 4 } }, as: quality } }
+  shaped: { uses: messages, from: shapes, with: { mostly: 0.5 } }
+  checked: { uses: check, from: records, with: { task: faq, rules: [{ unique: q, severity: warn }, { field: a, required: true, characters: { max: 9 }, severity: warn }] } }
 templates:
   harmony: { uses: chat, from: { rows: pairs, model: base }, with: { date: "2025-01-01" } }
   jinja: { uses: chat, from: { rows: pairs, model: base }, with: { format: jinja, template: t.jinja, max_tokens: 130, over: truncate, mostly: 0 } }
   records-chat: { uses: chat, from: { rows: unique, model: base }, with: { user: q, assistant: a, dialect: hf, date: "2025-01-01", reasoning: high } }
+  tools: { uses: chat, from: { rows: talks, model: base }, with: { loss: { channels: [analysis, commentary], headers: true }, max_tokens: 2000, mostly: 0.4 } }
+  published-tools: { uses: chat, from: { rows: talks, model: base }, with: { dialect: hf, date: "2025-01-01", max_tokens: 2000 } }
+  chatml: { uses: chat, from: { rows: talks, model: base }, with: { format: chatml, max_tokens: 2000, mostly: 0.4 } }
+  llama3: { uses: chat, from: { rows: pairs, model: base }, with: { format: llama3, developer: Be brief. } }
+  gemma: { uses: chat, from: { rows: pairs, model: base }, with: { format: gemma, developer: Be brief. } }
+  mistral: { uses: chat, from: { rows: pairs, model: base }, with: { format: mistral, developer: Be brief. } }
+  alpaca: { uses: chat, from: { rows: pairs, model: base }, with: { format: alpaca } }
 `;
+
+/** A conversation with functions, and one with the format of its answer. */
+const TALKS = [
+  {
+    tools: [
+      {
+        type: 'function',
+        function: {
+          name: 'add',
+          description: 'Adds.',
+          parameters: {
+            type: 'object',
+            required: ['a'],
+            properties: {
+              a: { type: 'integer', description: 'first', default: 1 },
+              b: { type: 'array', items: { type: 'string', enum: ['x', 'y'] } },
+            },
+          },
+        },
+      },
+    ],
+    messages: [
+      { role: 'user', content: 'One and two?' },
+      {
+        role: 'assistant',
+        thinking: 'Add.',
+        content: '',
+        tool_calls: [{ id: '1', function: { name: 'add', arguments: { a: 1 } } }],
+      },
+      { role: 'tool', tool_call_id: '1', content: '3' },
+      { role: 'assistant', content: 'Three.' },
+    ],
+  },
+  {
+    response_format: { name: 'sum', schema: { type: 'object' } },
+    messages: [
+      { role: 'system', content: 'Be exact.' },
+      { role: 'user', content: 'One and two?' },
+      { role: 'assistant', thought: 'Add.', steps: ['1 + 2'], answer: '3' },
+    ],
+  },
+];
+/** Texts with something to set right. */
+const ODD = [
+  'cafÃ© and donâ€™t,\r\nbroken here \u201Cquoted\u201D\u200B ＡＢＣ',
+  'Write to Ann@example.org or ann@example.org, +49 30 901820, as C-123. 4111 1111 1111 1111',
+  'Finetuning on a graphics card, a Video  card and a gpu.',
+  'Le modèle répond sans aucun raisonnement préalable.',
+  'Say it again: it has two sentences, and it goes on.',
+];
+const SHAPES = [
+  {
+    conversations: [
+      { from: 'human', value: 'Why?' },
+      { from: 'gpt', value: '<think>Hm.</think>Because.' },
+    ],
+  },
+  { instruction: 'Add.', input: '1 2', output: '3', system: 'Be exact.' },
+  { text: '<|start|>user<|message|>Why?<|end|><|start|>assistant<|message|>Because.<|end|>', source: 'old' },
+  { messages: [{ role: 'narrator', content: 'x' }] },
+];
+const FAMILIES =
+  '<|im_start|> <|im_end|> <|begin_of_text|> <|start_header_id|> <|end_header_id|> <|eot_id|> <bos> <start_of_turn> <end_of_turn> <s> </s> [INST] [/INST]';
 
 const FILES = {
   'finetune.yaml': RECIPE,
@@ -87,6 +168,10 @@ const FILES = {
   'docs/b.html': HTML,
   'data/a.jsonl': Array.from({ length: 40 }, (_, i) => `{"q":"question ${i % 30}","a":"answer ${i}"}\n`).join(''),
   'synonyms.txt': 'says, tells\nsentence, phrase\n文, 句\n',
+  'talks/a.jsonl': TALKS.map(talk => `${JSON.stringify(talk)}\n`).join(''),
+  'odd.jsonl': ODD.map(text => `${JSON.stringify({ text })}\n`).join(''),
+  'shapes.jsonl': SHAPES.map(shape => `${JSON.stringify(shape)}\n`).join(''),
+  'terms.csv': 'term,variants\nGPU,graphics card|video card\n',
   'data/b.csv': 'q,a\n"a, b",c\n"two\nlines",d\n',
 };
 
@@ -95,7 +180,10 @@ describe('golden outputs', () => {
     const project = new Project(FILES);
     // Weights do not enter a chat's key or result, but a model folder is checked whole.
     randomLlama(project.path('model'), { ...TINY, vocab: 512 });
-    project.write({ 'model/tokenizer.json': JSON.stringify(tokenizerJson()) });
+    project.write({
+      'model/tokenizer.json': JSON.stringify(tokenizerJson({ specials: [...harmonySpecials, ...FAMILIES.split(' ')] })),
+      'model/tokenizer_config.json': '{"eos_token": "</s>"}',
+    });
     const words = { it: [1, 0, 0], first: [0, 1, 0], second: [0, 1, 0.5], item: [0, 0, 1], sentence: [1, 0, 1] };
     onnxModel(project.path('classifier'), { words, gives: 'logits' });
     onnxModel(project.path('embedder'), { words, gives: 'embedding' });

@@ -9,13 +9,11 @@ import tokenizers
 from transformers.utils.chat_template_utils import _compile_jinja_template
 
 rows = [json.loads(line) for line in open(source)]
+begun = time.perf_counter()
 tokenizer = tokenizers.Tokenizer.from_file(f"{folder}/tokenizer.json")
 tokenizer.post_processor = None
 template = _compile_jinja_template(json.load(open(f"{folder}/tokenizer_config.json"))["chat_template"])
 ANSWER = "<|start|>assistant<|channel|>final<|message|>"
-tokenizer.encode_batch(["warm"])
-
-begun = time.perf_counter()
 count = 0
 out = []
 for at in range(0, len(rows), 1000):

@@ -13,7 +13,7 @@ const PARTS: readonly (readonly [name: string, about: string, paths: readonly st
   ['blobs', 'large files', ['blobs']],
   ['answers', 'paid answers, row by row', [memoPath(''), `${memoPath('')}-wal`]],
   ['rows', 'what later runs go on from', ['rows']],
-  ['kept', 'pages, as they came', ['kept']],
+  ['kept', 'pages and data, as they came', ['kept']],
   ['trees', 'adapters, unpacked for reading', ['trees']],
   ['work', 'checkpoints of unfinished trainings', ['work']],
   ['scratch', 'results that are being made', ['scratch']],

@@ -136,5 +136,5 @@ const byId = (results: Results, inputs: readonly InputRows[], { row, place }: As
     const positions = chosen.flatMap(id => found.get(id) ?? []);
     if (positions.length > 0) sources.push({ input, positions });
   }
-  return { sources, told: sources.length > 0 || (inputs.length === 0 && place !== null) };
+  return { sources, told: sources.length > 0 || inputs.length === 0 };
 };

@@ -97,7 +97,8 @@ const pagesOf = (engine: Engine, back: readonly Origin[], result: Result): PageA
   const now = filesNow(engine, result.node);
   const cut = back.findLast(o => o.relation === 'cut') ?? back[0]!;
   return root.rows.flatMap(({ row, place }) => {
-    if (place?.path === undefined) return [];
+    // What was not read from a file (an address of the web) cannot be looked at again.
+    if (place?.path === undefined || !digests.has(place.path)) return [];
     const { path } = place;
     const file = now.get(path);
     const changed = file === undefined || file.digest !== digests.get(path);

@@ -5,7 +5,7 @@ import type { Emit, Fields, Lineage, Row } from '../../../stages/contract.ts';
 export interface Emitted {
   readonly rows: { row: Row; at: Lineage | null }[];
   readonly rejects: { row: Row; reason: string; transient: boolean; at: Lineage | null }[];
-  readonly dropped: { row: Row; reason: string }[];
+  readonly dropped: { row: Row; reason: string; at: Lineage | null }[];
 }
 
 /** `next()` starts a new call of the stage: occurrence numbers of equal children count within one call. */
@@ -26,8 +26,8 @@ export const emitter = (): { emit: Emit; out: Emitted; next(): void } => {
     reject: (row, reason, transient = false, at) => {
       out.rejects.push({ row, reason, transient, at: at ?? null });
     },
-    drop: (row, reason) => {
-      out.dropped.push({ row, reason });
+    drop: (row, reason, at) => {
+      out.dropped.push({ row, reason, at: at ?? null });
     },
   };
   return {

@@ -104,12 +104,14 @@ export const map = async (task: MapTask, with_: Mapping): Promise<MapAnswer> => 
           ...(transient ? { transient } : {}),
           row: row.fields,
         };
-        // Answers kept before rejects had a lineage have none.
+        // Answers that were kept before they had a lineage have none.
         makers[REJECTS]!.add({ ...row, fields }, at ?? null);
         if (at?.spent) addUp(tallies, at.spent);
       }
-      for (const { row, reason } of out.dropped)
-        makers[DROPPED]!.add({ ...row, fields: { reason: with_.redact(reason), row: row.fields } }, null);
+      for (const { row, reason, at } of out.dropped) {
+        makers[DROPPED]!.add({ ...row, fields: { reason: with_.redact(reason), row: row.fields } }, at ?? null);
+        if (at?.spent) addUp(tallies, at.spent);
+      }
       const again = out.rejects.some(r => r.transient);
       codes.add([out.rows.length, out.rejects.length, out.dropped.length], again);
       held += out.rows.length;
@@ -245,7 +247,7 @@ const recall = (given: string, row: Row): Emitted | null => {
   const renamedOut: Emitted = {
     rows: out.rows.map(e => ({ at: placed(e.at), row: renamed(e.row) })),
     rejects: out.rejects.map(e => ({ ...e, at: placed(e.at), row: renamed(e.row) })),
-    dropped: out.dropped.map(e => ({ ...e, row: renamed(e.row) })),
+    dropped: out.dropped.map(e => ({ ...e, at: placed(e.at), row: renamed(e.row) })),
   };
   return fits ? renamedOut : null;
 };

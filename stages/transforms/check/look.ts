@@ -6,6 +6,7 @@ import { compile as compileExpression, RowTrouble } from '../expression/expressi
 import { equal } from '../expression/operators.ts';
 import { type Detect, detector, UNKNOWN } from '../language/detect.ts';
 import { count } from '../text/count.ts';
+import { patternsOf } from '../text/patterns.ts';
 import { valueAt, valuesAt } from '../text/texts.ts';
 import { HARMONY_CHECKS } from './harmony.ts';
 import { fieldOf, type Rule, type Written } from './rules.ts';
@@ -32,18 +33,6 @@ const shown = (value: Json): string => {
   const text = JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 };
-
-const patterns = (name: string, given: string | readonly string[] | undefined): RegExp[] =>
-  [given ?? []].flat().map(pattern => {
-    try {
-      return new RegExp(pattern, 'u');
-    } catch (error) {
-      const why = (error as Error).message.replace(/^Invalid regular expression: /, '');
-      throw new StageError('invalid-pattern', `${name}: ${JSON.stringify(pattern)} is no regular expression: ${why}`, {
-        advice: 'Patterns are JavaScript regular expressions with the u flag; in YAML write them in single quotes.',
-      });
-    }
-  });
 
 const ofText =
   (judge: (text: string) => string | null): Judge =>
@@ -84,9 +73,9 @@ const judgesOf = (rule: Written, detect: Detect | null): Judge[] => {
       return why && `${value} is ${why}`;
     });
   judges.push(...lengths(rule));
-  for (const pattern of patterns('matches', rule.matches))
+  for (const pattern of patternsOf('matches', rule.matches, 'u'))
     judges.push(ofText(text => (pattern.test(text) ? null : `does not match ${pattern}`)));
-  for (const pattern of patterns('not_matches', rule.not_matches))
+  for (const pattern of patternsOf('not_matches', rule.not_matches, 'u'))
     judges.push(ofText(text => (pattern.test(text) ? `matches ${pattern}` : null)));
   const { in: some, not_in: none } = rule;
   if (some)

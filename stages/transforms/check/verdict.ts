@@ -11,6 +11,8 @@ export interface Judged {
   /** Rows that were the rule's business. */
   readonly seen: number;
   readonly broken: number;
+  /** Of a rule with a `share`: that of the rows that keep it. */
+  readonly share?: number;
   /** `unseen`: no row was its business, so it says nothing. */
   readonly result: 'passed' | 'warned' | 'failed' | 'unseen';
   /** Why it did not pass. */
@@ -49,13 +51,16 @@ export const judge = (counts: CheckCounts, options: Options): readonly Judged[] 
       const { min = 0, max = 1 } = share;
       const within = kept >= min - SLACK && kept <= max + SLACK;
       const bounds = `${percent(min)} to ${percent(max)} are wanted`;
-      return judged(name, severity, seen, broken, within ? null : `${percent(kept)} of ${rows(seen)} do, ${bounds}`);
+      return {
+        ...judged(name, severity, seen, broken, within ? null : `${percent(kept)} of ${rows(seen)} keep it, ${bounds}`),
+        share: Number(kept.toFixed(4)),
+      };
     }
     const allowed = mostly < 1 ? `, ${percent(1 - mostly)} may` : '';
     const why =
       kept >= mostly - SLACK
         ? null
-        : `${thousands(broken)} of ${rows(seen)} (${percent(broken / seen)}) do not${allowed}`;
+        : `${thousands(broken)} of ${rows(seen)} (${percent(broken / seen)}) break it${allowed}`;
     return judged(name, severity, seen, broken, why);
   });
   const { min, max, severity = 'error' } = options.rows ?? {};

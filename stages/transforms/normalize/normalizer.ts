@@ -1,5 +1,6 @@
 /** The steps of `normalize`, in the order in which one makes work for the next. */
 import type { NormalizeOptions } from '../../../schemas/types.ts';
+import { patternsOf } from '../text/patterns.ts';
 import { repairMojibake } from './mojibake.ts';
 
 type Step = (text: string) => string;
@@ -116,6 +117,7 @@ export const normalizer = (o: NormalizeOptions): Step => {
     o.ellipsis === 'dots',
     beyondAscii(text => text.replaceAll('…', '...')),
   );
+  for (const pattern of patternsOf('remove', o.remove, 'gu')) steps.push(text => text.replace(pattern, ''));
   step(o.unwrap, unwrap);
   step(o.trailing, text => text.replace(/[ \t]+$/gm, ''));
   if (o.blank_lines !== undefined) steps.push(blankLines(o.blank_lines));

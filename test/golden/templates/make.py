@@ -1,6 +1,6 @@
 """Renders conversations.json with the libraries that define each chat format, and writes rendered.json.
 
-    pip install openai-harmony==0.0.8 transformers==5.23.0 jinja2==3.1.6 mistral-common trl==1.16.0   # trl with --no-deps
+    pip install openai-harmony==0.0.8 transformers==5.23.0 jinja2==3.1.6 mistral-common==1.13.1 trl==1.16.0   # trl with --no-deps
     TIKTOKEN_ENCODINGS_BASE=<folder with o200k_base.tiktoken> python make.py
 
 harmony: openai-harmony. hf, chatml, llama3, gemma: the chat templates published with gpt-oss, Qwen3, Llama 3 and Gemma 3, as
@@ -184,6 +184,6 @@ def render(case):
 if __name__ == "__main__":
     cases = json.loads((HERE / "conversations.json").read_text())
     rendered = {name: render(case) for name, case in cases.items()}
-    (HERE / "rendered.json").write_text(json.dumps(rendered, ensure_ascii=False, indent=1) + "\n")
+    (HERE / "rendered.json").write_text(json.dumps(rendered, ensure_ascii=False, indent=2) + "\n")
     count = sum(text is not None for kinds in rendered.values() for texts in kinds.values() for text in texts.values())
     print(f"{len(cases)} conversations, {count} texts")

@@ -136,6 +136,17 @@ describe('a file of prompts', () => {
     expect((await readPrompts(promptFile(text))).map(p => p.text)).toEqual(expected);
   });
 
+  it('may offer functions, and say how the answer must look', async () => {
+    const asked =
+      '[{user: a, tools: [{name: f}], response_format: {name: x, schema: {type: object}}}, {messages: [{role: user, content: b}], tools: []}]';
+    const [a, b] = await readPrompts(promptFile(asked));
+    expect(a!.conversation).toMatchObject({
+      tools: [{ name: 'f' }],
+      responseFormat: { name: 'x', schema: { type: 'object' } },
+    });
+    expect(Object.keys(b!.conversation)).toEqual(['messages']);
+  });
+
   it.each([
     ['broken YAML, with its line', '- a\n- "b\n- c', { line: 3 }],
     ['a map', 'a: b', {}],

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { forgetful } from '../../../src/engine/outside.ts';
-import { type EndpointOptions, openEndpoint, Refused } from '../../../stages/llm/endpoint.ts';
+import { type EndpointOptions, openEndpoint } from '../../../stages/llm/endpoint.ts';
 import { type Clock, Gate, Unavailable } from '../../../stages/llm/gate.ts';
+import { Refused } from '../../../stages/llm/reply.ts';
 import { type LlmServer, llmServer, type Reply } from '../../rig/llm-server.ts';
 import { nowhere } from '../../rig/servers.ts';
 
@@ -122,6 +123,14 @@ test.each([
   const failed = await Promise.all([ask(), ask(), ask()]);
   for (const error of failed) expect(error).toMatchObject({ reason, message: expect.stringContaining(words) });
   expect(server.asked.length).toBe(1);
+});
+
+test('what moderation does not let through is trouble with one request', async () => {
+  const server = await llmServer(() => ({
+    status: 403,
+    body: { error: { message: 'Your input was flagged by moderation' } },
+  }));
+  expect(await open(server).ask()).toBeInstanceOf(Refused);
 });
 
 test.each([

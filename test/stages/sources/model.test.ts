@@ -2,7 +2,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import model from '../../../stages/sources/model.ts';
+import model, { type Options } from '../../../stages/sources/model.ts';
+import { optionsOf } from '../options.ts';
 import { inputFile, runWhole } from '../whole.ts';
 
 let folder: string;
@@ -35,7 +36,7 @@ const tensors = (name: string, shapes: Record<string, number[]>, cut = 0) => {
 
 const run = () => {
   const files = readdirSync(folder).map(name => inputFile(join(folder, name), folder));
-  return runWhole(model, { path: 'models/base' }, { files: { path: files } });
+  return runWhole(model, optionsOf<Options>('sources/model', { path: 'models/base' }), { files: { path: files } });
 };
 
 const failure = (place: string, message: string | RegExp, reason = 'model-incomplete') => ({

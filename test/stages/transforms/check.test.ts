@@ -157,14 +157,14 @@ describe('what passes and what does not', () => {
   test('all rows must keep a rule, or as many as it says', async () => {
     expect(await verdict({ rules: [{ field: 'n', min: 0 }] })).toEqual({ note: '1 rule: 1 passed', warnings: [] });
     expect(await verdict({ rules: [{ field: 'n', min: 1 }] })).toBe(
-      '1 of 1 rules is broken:\n  n is from 1: 1 of 100 rows (1 %) do not',
+      '1 of 1 rules is broken:\n  n is from 1: 1 of 100 rows (1 %) break it',
     );
     expect(await verdict({ rules: [{ field: 'n', min: 1, mostly: 0.99 }] })).toEqual({
       note: '1 rule: 1 passed, 1 row failing',
       warnings: [],
     });
     expect(await verdict({ rules: [{ field: 'n', min: 2 }], mostly: 0.99 })).toBe(
-      '1 of 1 rules is broken:\n  n is from 2: 2 of 100 rows (2 %) do not, 1 % may',
+      '1 of 1 rules is broken:\n  n is from 2: 2 of 100 rows (2 %) break it, 1 % may',
     );
   });
 
@@ -173,7 +173,7 @@ describe('what passes and what does not', () => {
       await verdict({ rules: [{ name: 'positive', field: 'n', min: 1, severity: 'warn' }, { unique: 'n' }] }),
     ).toEqual({
       note: '2 rules: 1 passed, 1 warned, 1 row failing',
-      warnings: ['positive: 1 of 100 rows (1 %) do not'],
+      warnings: ['positive: 1 of 100 rows (1 %) break it'],
     });
   });
 
@@ -181,9 +181,9 @@ describe('what passes and what does not', () => {
     const share = (min: number, max: number) => ({ rules: [{ field: 'lang', in: ['fr'], share: { min, max } }] });
     expect(await verdict(share(0.3, 0.4))).toEqual({ note: '1 rule: 1 passed', warnings: [] });
     expect(await verdict(share(0.35, 0.4))).toBe(
-      '1 of 1 rules is broken:\n  lang is one of 1: 30 % of 100 rows do, 35 % to 40 % are wanted',
+      '1 of 1 rules is broken:\n  lang is one of 1: 30 % of 100 rows keep it, 35 % to 40 % are wanted',
     );
-    expect((await run(rows, share(0, 1))).report.failing).toBe(0);
+    expect((await run(rows, share(0, 1))).report).toMatchObject({ failing: 0, rules: [{ share: 0.3 }] });
   });
 
   test('a rule that saw no row says so, and never passes', async () => {
@@ -229,7 +229,7 @@ describe('what passes and what does not', () => {
   test('a share of neither none nor all is not told as such', async () => {
     const counts: CheckCounts = { rows: 100_000, failing: 1, rules: [{ seen: 100_000, broken: 1 }] };
     expect(() => check.verdict(counts, optionsFor({ rules: [{ unique: 'a' }] }))).toThrow(
-      '1 of 100,000 rows (< 0.1 %) do not',
+      '1 of 100,000 rows (< 0.1 %) break it',
     );
   });
 });
@@ -296,7 +296,7 @@ describe('in a build', () => {
     expect(second.nodes.checked).toMatchObject({ rows: 1000, computed: 1 });
     expect(await failing(p)).toEqual([['r500', 'n: 2000 is above 990; text: stands in a row before'], ...late]);
     const warnings = second.events.flatMap(e => (e.type === 'warn' ? [e.message] : []));
-    expect(warnings).toEqual(['text is unique: 1 of 1,000 rows (0.1 %) do not']);
+    expect(warnings).toEqual(['text is unique: 1 of 1,000 rows (0.1 %) break it']);
     // The first of two equal rows goes: the other one is the first now, and stands in a chunk that has not changed.
     all.splice(3, 1);
     p.write({ 'rows.jsonl': lines(all) });
@@ -318,7 +318,7 @@ describe('in a build', () => {
       expect(failed).toMatchObject({
         failure: {
           reason: 'check-failed',
-          message: '1 of 1 rules is broken:\n  n is up to 5: 4 of 10 rows (40 %) do not',
+          message: '1 of 1 rules is broken:\n  n is up to 5: 4 of 10 rows (40 %) break it',
           advice: expect.stringContaining('npx finetune show checked.failing'),
         },
       });

@@ -483,7 +483,10 @@ describe('with a schema', () => {
     expect(new Set(rows.map(r => r.id)).size).toBe(3);
     expect(lineage[1]).toEqual({ from: ['a'] });
     const none = await one(given, { text: 'x' }, () => '{"pairs":[]}');
-    expect(none.dropped).toMatchObject([{ reason: 'the answer is an empty list' }]);
+    // It has cost its tokens all the same.
+    expect(none.dropped).toMatchObject([
+      { reason: 'the answer is an empty list', at: { spent: { input_tokens: 1, output_tokens: 1 } } },
+    ]);
   });
 });
 

@@ -33,6 +33,8 @@ describe('steps that are a matter of style are off until they are asked for', ()
     [{ width: 'letters' }, 'ＡＢＣ１２３，ｶﾞｷﾞ！', 'ABC123，ガギ！'],
     [{ width: 'all' }, 'ＡＢＣ　１２３，！', 'ABC 123,!'],
     [{ unicode: 'NFKC' }, 'ﬁne ² ①', 'fine 2 1'],
+    [{ remove: '[^a-zA-Z0-9\\s.,?!]' }, 'Say “yes” (or no)!', 'Say yes or no!'],
+    [{ remove: ['<br>', '\\[\\d+\\]'] }, 'a<br>[12]b', 'ab'],
     [{ trailing: true }, 'a  \nb\t\n', 'a\nb\n'],
     [{ blank_lines: 1 }, 'a\n\n\n\nb\nc', 'a\n\nb\nc'],
     [{ blank_lines: 0 }, 'a\n\n\nb', 'a\nb'],
@@ -74,6 +76,10 @@ test('half a surrogate pair becomes the replacement character', async () => {
   expect(one('a\uD800b')).toBe('a\uFFFDb');
   const { rejects } = await run({ text: 'a\uD800b' }, { replacement: 'reject' });
   expect(rejects).toMatchObject([{ reason: 'holds U+FFFD: bytes were lost before this row was made' }]);
+});
+
+test('a pattern that is no regular expression is an error of the node', () => {
+  expect(() => one('', { remove: '(' })).toThrow('remove: "(" is no regular expression');
 });
 
 test('every text of a row is changed, however deep, and nothing else', async () => {
