@@ -341,7 +341,7 @@ export interface AugmentOptions {
    */
   readonly keep?: readonly string[];
   /**
-   * File of synonyms: a group of words a line, with commas between (quick, fast, rapid), or "car -> automobile" for one direction; JSON; or a thesaurus in MyThes format, as LibreOffice's dictionaries are.
+   * File of synonyms: a group of words a line, with commas between (quick, fast, rapid), or "car -> automobile" for one direction; JSON; or a thesaurus in MyThes format, as LibreOffice's dictionaries are, of which words with one meaning are taken.
    */
   readonly synonyms?: string;
   /**

@@ -2,6 +2,7 @@
 import { Template } from '@huggingface/jinja';
 import { StageError } from '../contract.ts';
 import { type Conversation, type Message, RowError } from './conversation.ts';
+import { stripAsPython, stripFunctions } from './python-strip.ts';
 import { strftime } from './strftime.ts';
 
 export { Template };
@@ -53,7 +54,9 @@ const shape = (message: Message): Record<string, unknown> => ({
 
 const parse = (source: string): Template => {
   try {
-    return new Template(source);
+    const template = new Template(source);
+    stripAsPython(template.parsed);
+    return template;
   } catch (error) {
     throw new StageError('broken-template', `the chat template cannot be parsed: ${(error as Error).message}`);
   }
@@ -94,6 +97,7 @@ export const jinjaTemplate = (text: string, date: string | undefined): JinjaTemp
     if (responseFormat && !readsFormat) throw new RowError('response_format: the chat template has no place for it');
     try {
       return which.render({
+        ...stripFunctions,
         ...context,
         messages: messages.map(shape),
         tools: tools ?? null,

@@ -28,7 +28,7 @@ export interface Repo {
 export interface HubServer {
   readonly endpoint: string;
   /** `GET /path?query`, of the Hub and (with `cdn `) of the server that holds what is large. */
-  readonly asked: readonly string[];
+  readonly asked: string[];
   /** Bytes of content that have been sent. */
   sent(): number;
   /** Authorizations that the other server was sent: none should be. */

@@ -4,9 +4,11 @@
  * Trainer and evaluators are not here: their numbers depend on the machine's arithmetic; their tests have tolerances.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { SECTIONS, stageNames, stageSchema } from '../../src/stages.ts';
 import { onnxModel } from '../rig/onnx-model.ts';
+import { MESSAGES, parquetOf, TEXT } from '../rig/parquet.ts';
 import { Project } from '../rig/project.ts';
 import { randomLlama, TINY } from '../rig/random-model.ts';
 import { harmonySpecials, tokenizerJson } from '../rig/tokenizer.ts';
@@ -57,8 +59,12 @@ sources:
   talks: { uses: files, with: { paths: "talks/*.jsonl" } }
   odd: { uses: files, with: { paths: odd.jsonl } }
   shapes: { uses: files, with: { paths: shapes.jsonl } }
+  packed: { uses: files, with: { paths: "packed/*", columns: [q, at], mostly: 0.9 } }
+  copied: { uses: hub, with: { path: copy, columns: [q, messages], limit: 30 } }
+  asked: { uses: sql, with: { files: "data/*", query: "SELECT a, len(q) AS n FROM 'data/b.csv' ORDER BY n", key: a } }
   typed: { uses: command, with: { run: "grep -v nothing data/a.jsonl > $OUT", files: "data/*", output: rows, key: a } }
 transforms:
+  queried: { uses: sql, from: { l: lines, r: records }, with: { query: "SELECT l.*, r.n FROM l CROSS JOIN (SELECT count(*) AS n FROM r) r WHERE len(l.text) > 20" } }
   counted: { uses: command, from: { some-rows: records }, with: { run: "head -n 3 $IN/rows.jsonl > $OUT/head; mkdir $OUT/sub; ln -s ../head $OUT/sub/link" } }
   text: { uses: plain-text, from: pages }
   lines: { uses: sentences, from: text, with: { carry: [title] } }
@@ -161,6 +167,23 @@ const SHAPES = [
 const FAMILIES =
   '<|im_start|> <|im_end|> <|begin_of_text|> <|start_header_id|> <|end_header_id|> <|eot_id|> <bos> <start_of_turn> <end_of_turn> <s> </s> [INST] [/INST]';
 
+/** Values of some types that JSON has no form of its own for. */
+const CHATS = parquetOf(
+  [
+    TEXT('q'),
+    { name: 'at', type: 'INT64', converted_type: 'TIMESTAMP_MICROS', repetition_type: 'OPTIONAL' },
+    { name: 'big', type: 'INT64', repetition_type: 'OPTIONAL' },
+    ...MESSAGES('messages', ['role', 'content']),
+  ],
+  {
+    q: Array.from({ length: 50 }, (_, i) => `question ${i}`),
+    at: Array.from({ length: 50 }, (_, i) => new Date(1_700_000_000_000 + i * 1001)),
+    big: Array.from({ length: 50 }, (_, i) => 2n ** BigInt(i + 10)),
+    messages: Array.from({ length: 50 }, (_, i) => (i % 5 ? [{ role: 'user', content: `turn ${i}` }] : null)),
+  },
+  { group: 20 },
+);
+
 const FILES = {
   'finetune.yaml': RECIPE,
   't.jinja': '{% for m in messages %}<|start|>{{ m.role }}: {{ m.content }}<|end|>\n{% endfor %}',
@@ -173,6 +196,10 @@ const FILES = {
   'shapes.jsonl': SHAPES.map(shape => `${JSON.stringify(shape)}\n`).join(''),
   'terms.csv': 'term,variants\nGPU,graphics card|video card\n',
   'data/b.csv': 'q,a\n"a, b",c\n"two\nlines",d\n',
+  'packed/a.jsonl.gz': gzipSync('{"q":1}\n{"q":"two"}\nbroken\n'),
+  'packed/b.json.zst': zstdCompressSync('[{"q":3}, {"q":[4]}]'),
+  'packed/c.parquet': CHATS,
+  'copy/data/train-00000-of-00001.parquet': CHATS,
 };
 
 describe('golden outputs', () => {

@@ -4,7 +4,7 @@
  *   quick, fast, rapid        a line each, with commas or tabs between: each may stand for the others
  *   car -> automobile         each after the arrow may stand for what is before it, and not the other way
  *   { "car": ["auto"] }       JSON, as with an arrow; or a list of lists, as with commas
- *   UTF-8 / car|1 / (noun)|auto|automobile      MyThes, as LibreOffice's dictionaries (WordNet among them) are
+ *   UTF-8 / car|1 / (noun)|auto|automobile      MyThes, as LibreOffice's dictionaries (WordNet among them) are: words of one meaning
  */
 import { StageError } from '../../contract.ts';
 import type { Draw } from './draw.ts';
@@ -82,18 +82,21 @@ const readJson = (text: string, name: string, add: Add): void => {
 
 const isMyThes = (text: string): boolean => /^[\w-]+\r?\n[^\n|]+\|\d+\r?\n/.test(text);
 
+const SHORTEST = 3;
+
 const readMyThes = (text: string, add: Add): void => {
   const lines = text.split(/\r?\n/);
   for (let i = 1; i < lines.length; ) {
-    const [word, count] = lines[i++]!.split('|');
-    for (let n = Number(count ?? 0); n > 0 && i < lines.length; n--) {
-      const [, ...others] = lines[i++]!.split('|');
+    const [word, count] = lines[i]!.split('|');
+    const meanings = Number(count ?? 0) || 0;
+    // Of several meanings nobody here knows which one is meant; short ones are abbreviations (it, information technology).
+    if (meanings === 1 && word!.length >= SHORTEST) {
+      const [, ...others] = (lines[i + 1] ?? '').split('|');
       // "(generic term)", "(antonym)" and their like say that it is something else.
-      add(
-        word!,
-        others.filter(o => !/\([^)]*\)\s*$/.test(o)),
-      );
+      const same = others.filter(o => o.length >= SHORTEST && !/\([^)]*\)\s*$/.test(o));
+      add(word!, same);
     }
+    i += 1 + meanings;
   }
 };
 

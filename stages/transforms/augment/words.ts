@@ -41,4 +41,8 @@ export const joined = (words: readonly Word[]): string =>
   words.reduce((text, w, i) => (i > 0 && !(w.alone && words[i - 1]!.alone) ? `${text} ${w.core}` : text + w.core), '');
 
 /** A text as `joined` would write it. */
-export const phrase = (text: string): string => joined(wordsOf(text).filter(w => w.core !== ''));
+export const phrase = (text: string): string =>
+  PLAIN.test(text) ? text : joined(wordsOf(text).filter(w => w.core !== ''));
+
+/** Most entries of a thesaurus are written so already. */
+const PLAIN = /^[a-z]+(?: [a-z]+)*$/;

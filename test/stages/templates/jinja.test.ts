@@ -153,6 +153,14 @@ describe('a Jinja format', () => {
     expect(prompt.text).toBe('05 Aug 2025 5 August, Tuesday high 2');
   });
 
+  it('strips the characters that it is told to, as Python does, and white space otherwise', async () => {
+    const given =
+      "{% for m in messages %}{{ m.content.strip('\\n') + '|' + m.content.lstrip('\\n ') + '|' + m.content.rstrip('x') + '|' + m.content.strip() + ';' }}{% endfor %}";
+    const format = await load(given);
+    const { text } = await format.prompt({ messages: [user('\n a x\n'), user('xx')] });
+    expect(text).toBe(' a x|a x\n|\n a x\n|a x;xx|xx||xx;');
+  });
+
   it('puts the instructions into a system message where there is none', async () => {
     const format = await load(turnsInTags, { developer: 'Be brief.' });
     expect((await format.prompt({ messages: two })).text).toMatch(/^<\|im_start\|>system\nBe brief\.<\|im_end\|>/);

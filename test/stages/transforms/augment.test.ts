@@ -262,7 +262,7 @@ describe('synonyms', () => {
     ['JSON by group', '[["purchase", "buy"]]'],
     [
       'MyThes',
-      'UTF-8\nbuy|2\n(verb)|purchase|acquire (generic term)|sell (antonym)\n(noun)|purchase\npurchase|1\n(verb)|buy\n',
+      'UTF-8\nI|2\n(noun)|iodine\n(noun)|one\nbuy|1\n(verb)|purchase|acquire (generic term)|sell (antonym)\npurchase|1\n(verb)|buy\n',
     ],
     ['MyThes in another encoding', 'ISO8859-1\nbuy|1\n(verb)|purchase\n'],
   ])('are read from %s', (_, file) => {

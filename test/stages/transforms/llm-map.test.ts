@@ -149,6 +149,24 @@ describe('in a build', () => {
     expect(first.digests['asked.rows']).toBe(second.digests['asked.rows']);
   });
 
+  test('after edits and with rejects the result is that of a clean build', async () => {
+    const server = await llmServer(({ prompt }) => (prompt.endsWith('7') ? { refusal: 'no', content: null } : prompt));
+    const p = made(server, 400, ', mostly: 0.5');
+    await p.buildHere();
+    const edited = lines(400)
+      .split('\n')
+      .flatMap((line, i) =>
+        i % 50 === 3 ? [] : i % 70 === 5 ? [line.replace('text', 'new'), line.replace('"r', '"s')] : [line],
+      )
+      .join('\n');
+    p.write({ 'data.jsonl': edited });
+    const again = await p.buildHere();
+    const clean = made(server, 0, ', mostly: 0.5');
+    clean.write({ 'data.jsonl': edited });
+    expect((await clean.buildHere()).digests).toEqual(again.digests);
+    expect(note(again)!.split(';')[0]).toBe(note(await clean.buildHere()));
+  });
+
   test('a build that is killed pays for no answer twice', async () => {
     let release = (): void => {};
     const gate = new Promise<void>(resolve => (release = resolve));
