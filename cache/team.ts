@@ -78,7 +78,11 @@ const isPassing = (error: unknown): boolean =>
 /** Whether all blobs of the record are here, those included that could be brought. */
 const obtain = async (store: Store, blobs: BlobSource | null, { outputs }: NodeRecord): Promise<boolean> => {
   const names = Object.values(outputs).flatMap(o =>
-    o.type === 'model' && o.digest === '' ? [] : o.type === 'rows' && o.lineage !== null ? [o.digest, o.lineage] : [o.digest],
+    o.type === 'model' && o.digest === ''
+      ? []
+      : o.type === 'rows' && o.lineage !== null
+        ? [o.digest, o.lineage]
+        : [o.digest],
   );
   const isMissing = (digest: string): boolean => store.locate(digest) === null;
   const bring = async (digests: readonly string[]): Promise<void> => {

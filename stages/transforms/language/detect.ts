@@ -23,7 +23,7 @@ const LOOKED_AT = 900;
 const LETTER_GROUPS = 240;
 /** What is in no language: addresses, tags, code in backticks, words with digits, names such as `from_pretrained`, `GitHub`. */
 const NO_WORDS =
-  /https?:\/\/\S+|\S+@\S+|<[^<>]{1,200}>|`[^`\n]{1,200}`|[a-z]*\d[a-z\d]*|[a-z]+(?:[._][a-z]+)+|(?-i:\b[A-Z]*[a-z]+[A-Z]\w*)/gi;
+  /[Hh][Tt][Tt][Pp][Ss]?:\/\/\S+|\S+@\S+|<[^<>]{1,200}>|`[^`\n]{1,200}`|[A-Za-z]*\d[A-Za-z\d]*|[A-Za-z]+(?:[._][A-Za-z]+)+|\b[A-Z]*[a-z]+[A-Z]\w*/g;
 const NO_LETTERS = /[^\p{L}\p{M}']+/gu;
 
 const sample = (text: string): string => {
