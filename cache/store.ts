@@ -12,7 +12,6 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { BlobCorrupt, type BlobLocation, BlobReader, type PackedBlob, pack } from './blob.ts';
-import { disk } from './disk.ts';
 import { makeFolder, writeWhole } from './durable.ts';
 import type { Hashed } from './hash-file.ts';
 import { beginLease, type Lease } from './lease.ts';
@@ -21,6 +20,7 @@ import { Packs } from './packs.ts';
 import { quarantine } from './quarantine.ts';
 import { readWhole } from './read-whole.ts';
 import { LOOSE, prepareTables } from './schema.ts';
+import { removeForeign } from './sweep.ts';
 import { proveTails } from './tails.ts';
 import { forgetAllWhole, forgetBlob, noteLosses, Whole } from './whole.ts';
 import { type IndexRow, Writing } from './writing.ts';
@@ -220,11 +220,7 @@ export class Store {
     }
     this.#writing.close();
     if (!this.#lease) return;
-    try {
-      disk.remove(this.scratch());
-    } catch {
-      // It is swept by the next build.
-    }
+    removeForeign(this.scratch());
     this.#lease.end();
     this.#lease = null;
   }

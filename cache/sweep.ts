@@ -2,7 +2,7 @@
  * Clears away what killed processes left behind, judged by locks that the kernel has freed, and what has only grown old.
  * Everything here can be made again, or is of no use to anybody.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { isAlive, isClaimed, sweepClaims } from './claims.ts';
@@ -28,7 +28,30 @@ const OLD_MS: Readonly<Record<string, number>> = {
 export const sweep = (folder: string): void => {
   // Each is called by the lease of the process that uses it.
   for (const name of list(join(folder, 'scratch')))
-    if (!isAlive(folder, name)) disk.remove(join(folder, 'scratch', name));
+    if (!isAlive(folder, name)) removeForeign(join(folder, 'scratch', name));
+};
+
+/**
+ * Removes what a program that is not ours has filled: it may have made folders read-only, as Go does with its modules. What can be
+ * removed by nobody stays, in nobody's way.
+ */
+export const removeForeign = (path: string): void => {
+  try {
+    disk.remove(path);
+  } catch {
+    try {
+      openFolders(path);
+      disk.remove(path);
+    } catch {
+      // Immutable, or another user's.
+    }
+  }
+};
+
+const openFolders = (folder: string): void => {
+  chmodSync(folder, 0o700);
+  for (const entry of readdirSync(folder, { withFileTypes: true }))
+    if (entry.isDirectory()) openFolders(join(folder, entry.name));
 };
 
 export interface TidyOptions {
@@ -46,7 +69,7 @@ export const tidy = (folder: string, { trees, db, busy, dryRun = false, now = Da
   let bytes = 0;
   const remove = (path: string): void => {
     bytes += bytesOf(path);
-    if (!dryRun) disk.remove(path);
+    if (!dryRun) removeForeign(path);
   };
   for (const key of list(join(folder, 'work'))) {
     const path = join(folder, 'work', key);

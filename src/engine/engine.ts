@@ -11,7 +11,7 @@ import { type Failure, FailureError, fail, systemFailure } from '../failure.ts';
 import { closure, type Graph, type GraphNode } from '../load/graph.ts';
 import { loadGraphFrom } from '../load/remembered.ts';
 import { select } from '../load/select.ts';
-import { findProject, type Project } from './project.ts';
+import { findProject, isShared, type Project } from './project.ts';
 import { teamOf } from './team.ts';
 
 export interface EngineOptions {
@@ -38,7 +38,7 @@ export const loadGraph = async (options: EngineOptions): Promise<{ graph: Graph;
   const graph = await loadGraphFrom(join(project.store, 'graphs'), {
     path,
     project: project.folder,
-    shared: project.store !== join(project.folder, '.finetune'),
+    shared: isShared(project),
     profiles: options.profiles,
     set: options.set,
   });

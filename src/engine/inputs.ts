@@ -89,11 +89,16 @@ const found = (
         if (out.has(name)) continue;
         const file = look(name, name.startsWith('..') ? resolve(root, name) : `${root}/${name}`);
         if (file) out.set(name, file);
+        else if (file === null && name.includes(NO_CHARACTER))
+          fail({ reason: 'file-unreadable', message: `cannot read ${name}: its name is not UTF-8`, place });
       }
     } else fail(missing(value, option, root));
   }
   return [...out.values()].sort(byName);
 };
+
+/** What bytes that are no UTF-8 become. */
+const NO_CHARACTER = '\ufffd';
 
 /** In code unit order, whatever the file system's own order is. */
 const byName = (a: InputFile, b: InputFile): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);

@@ -1,6 +1,6 @@
 /** Where a recipe's store and outputs lie. */
 import { existsSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 
 export interface Project {
   /** Nearest folder at or above the recipe's with a store or a git repository; else the recipe's own. */
@@ -27,3 +27,10 @@ export const findProject = (recipe: string, env: NodeJS.ProcessEnv): Project => 
     out: stem === 'finetune' ? join(folder, 'out') : join(folder, 'out', stem),
   };
 };
+
+/** What the store calls a recipe: its path in the project; where several projects share the store, its absolute path. */
+export const recipeId = (project: Project, path: string): string =>
+  isShared(project) ? resolve(path) : relative(project.folder, resolve(path)).split(sep).join('/');
+
+/** Whether the store is not the project's own. */
+export const isShared = ({ store, folder }: Project): boolean => store !== join(folder, '.finetune');

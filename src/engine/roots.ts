@@ -3,7 +3,7 @@
  * lock file beside it names, and those with a tag. (Running builds are the store's own affair: `cache/lease.ts`.)
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Builds } from '../../cache/builds.ts';
 import { projects } from '../../cache/projects.ts';
 import type { Records } from '../../cache/records.ts';
@@ -25,8 +25,9 @@ export const findRoots = (store: Store, records: Records, folder: string): Roots
   const folders = [...new Set([folder, ...projects(store.db)])];
   const histories = records.histories();
   const builds = new Builds(store.db);
+  // A store that several projects share knows recipes by their absolute paths.
   const recipes = [...new Set([...histories.map(h => h.recipe), ...builds.recipes()])].filter(recipe =>
-    folders.some(f => existsSync(join(f, recipe))),
+    folders.some(f => existsSync(resolve(f, recipe))),
   );
   const usedOf = store.db.prepare('SELECT used FROM uses WHERE key = ?');
   const used = (key: string): number => (usedOf.get(key) as { used: number } | undefined)?.used ?? 0;
@@ -52,7 +53,7 @@ const lockFiles = (folders: readonly string[], recipes: readonly string[]): { pa
   const out = new Map<string, string>();
   for (const folder of folders) {
     for (const part of new Set(recipes.map(r => dirname(r)))) {
-      const at = join(folder, part);
+      const at = resolve(folder, part);
       const names = existsSync(at) ? readdirSync(at) : [];
       for (const name of names) {
         const stem = name.replace(/\.lock$/, '');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { CommandOptions } from '../../schemas/types.ts';
 import { StageError, type WholeContext, type WholeStage } from '../contract.ts';
 import { cleanEnvironment, placeFiles } from '../surroundings.ts';
-import { giveBack, takeDesk } from './desk.ts';
+import { takeDesk } from './desk.ts';
 import { placeInputs } from './inputs.ts';
 import { takeResult } from './result.ts';
 import { runInShell } from './shell.ts';
@@ -19,7 +19,7 @@ const run = async (context: Context): Promise<void> => {
       advice: 'globs are relative to the folder of the recipe; `**` crosses folders',
     });
   }
-  const desk = takeDesk(scratch);
+  const desk = await takeDesk(scratch, signal);
   try {
     const folder = placeFiles(desk.files, files, desk);
     const given = await placeInputs(desk, context.inputs, options.ids);
@@ -30,13 +30,14 @@ const run = async (context: Context): Promise<void> => {
       folder,
       env: { ...cleanEnvironment(desk.home, options.env), ...gpusOf(context), ...given, OUT: out },
       signal,
+      ...(desk.held === null ? {} : { held: desk.held }),
       onText: words.hear,
     });
     if (signal.aborted) throw new StageError('interrupted', 'stopped');
     if (status !== 0) throw failed(status, words.last());
     await takeResult(context, out, desk.root);
   } finally {
-    giveBack(scratch, desk);
+    desk.clear();
   }
 };
 

@@ -1,5 +1,15 @@
 /** Takes over what a command has written to `$OUT`: a folder's files, JSON Lines as rows, or a JSON object as metrics. */
-import { cpSync, type Dirent, existsSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
+import {
+  cpSync,
+  type Dirent,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { CommandOptions } from '../../schemas/types.ts';
@@ -32,11 +42,16 @@ const bad = (what: string, advice?: string): StageError =>
 
 /** The store takes plain files: a link is replaced by what it names. */
 const checkFolder = (out: string, own: string): void => {
-  if (!statSync(out, { throwIfNoEntry: false })?.isDirectory()) {
+  // A link in its place would lead to what is not ours to take, nor to clear away.
+  if (!lstatSync(out, { throwIfNoEntry: false })?.isDirectory()) {
     throw bad('removed the folder $OUT or put a file in its place', 'write files into it: … > $OUT/name');
   }
   const entries = readdirSync(out, { recursive: true, withFileTypes: true });
-  for (const entry of entries) if (!entry.isFile() && !entry.isDirectory()) replaceLink(entry, out, own);
+  for (const entry of entries) {
+    if (entry.name.includes('\ufffd') && !lstatSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false }))
+      throw bad(`made a file in $OUT whose name is not UTF-8 (${entry.name})`);
+    if (!entry.isFile() && !entry.isDirectory()) replaceLink(entry, out, own);
+  }
   if (!entries.some(e => e.isFile() || e.isSymbolicLink())) {
     throw nothing('the folder $OUT is empty', 'it is a folder for files: … > $OUT/name');
   }

@@ -23,6 +23,8 @@ export interface Command {
   /** All of its environment but PATH (where this has none) and PWD. */
   readonly env: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  /** A named pipe with a reader: the command, and what it starts, holds its other end as descriptor 9. */
+  readonly held?: string;
   /** Whole lines, as they come, without the last line break. */
   onText(text: string, stream: Stream): void;
 }
@@ -164,11 +166,11 @@ class Shell {
   }
 }
 
-const script = ({ argv, folder, env }: Command, nonce: string): string => {
+const script = ({ argv, folder, env, held }: Command, nonce: string): string => {
   const exports = Object.entries(env).map(([name, value]) => `${name}=${quoted(value)}`);
   const end = `printf '%s %s\\n' ${nonce} $s`;
   return [
-    `( cd ${quoted(folder)} || exit 126; unset OLDPWD; export ${exports.join(' ')}; exec ${argv.map(quoted).join(' ')} ) </dev/null`,
+    `( cd ${quoted(folder)} || exit 126; unset OLDPWD; export ${exports.join(' ')}; exec ${argv.map(quoted).join(' ')} ) </dev/null${held ? ` 9>${quoted(held)}` : ''}`,
     's=$?',
     '[ $s -gt 128 ] || kill 0',
     `${end}; ${end} >&2\n`,

@@ -17,12 +17,12 @@ export const refused = async (response: Response, context: Context): Promise<Sta
   const said = await words(response);
   const { status } = response;
   const tokens = `${endpoint}/settings/tokens`;
-  const WITH_TOKEN = `Make a token at ${tokens}, and name its environment variable: token: "\${env:HF_TOKEN}".`;
+  const WITH_TOKEN = `make a token at ${tokens}, and name its environment variable: token: "\${env:HF_TOKEN}".`;
   if (code === 'GatedRepo' || /restricted|gated/i.test(said)) {
     return new StageError('hub-gated', `${page} is gated: its owner decides who may have it`, {
       advice:
         token === undefined
-          ? `Ask for access on its page, in the browser, and accept its terms. Then: ${WITH_TOKEN}`
+          ? `Ask for access on its page, in the browser, and accept its terms. Then ${WITH_TOKEN}`
           : `The token is known, but its account has no access: ask for it at ${page}. A fine-grained token also needs the permission to read gated repositories.`,
     });
   }
@@ -35,7 +35,7 @@ export const refused = async (response: Response, context: Context): Promise<Sta
     return new StageError('hub-not-found', `there is no ${page}, or it is private`, {
       advice:
         token === undefined
-          ? `Look at its name: owner/name, capitals count. If it is private: ${WITH_TOKEN}`
+          ? `Look at its name: owner/name, capitals count. If it is private, ${WITH_TOKEN}`
           : "Look at its name: owner/name, capitals count. If it is private, the token's account must be allowed to read it.",
     });
   if (status === 401)
@@ -43,7 +43,10 @@ export const refused = async (response: Response, context: Context): Promise<Sta
       'hub-token',
       token === undefined ? `${page} wants a token` : `${page} does not accept the token`,
       {
-        advice: token === undefined ? WITH_TOKEN : `It may have been revoked, or have expired: look at ${tokens}.`,
+        advice:
+          token === undefined
+            ? `Perhaps it is private: ${WITH_TOKEN}`
+            : `It may have been revoked, or have expired: look at ${tokens}.`,
       },
     );
   if (status === 403)

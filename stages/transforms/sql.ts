@@ -31,7 +31,8 @@ const run = async (context: WholeContext<Options>): Promise<void> => {
     }
     const columns = await session.columns();
     await session.shutOff([]);
-    await writeRecords(context, runQuery(session, query, columns), { key: options.key, ids });
+    const count = await writeRecords(context, runQuery(session, query, columns), { key: options.key, ids });
+    if (count === 0) throw new StageError('empty-output', 'the query gives no rows');
   } catch (error) {
     const empty = tables.filter(([, rows]) => rows.count === 0).map(([name]) => name);
     throw empty.length > 0 && error instanceof StageError ? withoutColumns(error, empty) : error;

@@ -1,9 +1,10 @@
 /** `finetune cache publish DIR`: the blobs of the last build as files `DIR/blobs/<digest>`, for others' FINETUNE_BLOBS. */
 import { existsSync, statSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { makeFolder } from '../../../cache/durable.ts';
 import { reach } from '../../../cache/reach.ts';
 import { type ExitCode, usage } from '../../command.ts';
+import { recipeId } from '../../engine/project.ts';
 import { sizeInWords } from '../../engine/store-size.ts';
 import { fail } from '../../failure.ts';
 import { counted } from '../../views/numbers.ts';
@@ -14,7 +15,7 @@ export const publish = async (call: CacheCall): Promise<ExitCode> => {
   const { store, records, project, flags, names } = call;
   const [folder] = names;
   if (folder === undefined || names.length > 1) throw usage('it is called so: finetune cache publish DIR');
-  const recipe = relative(project.folder, resolve(flags.recipe));
+  const recipe = recipeId(project, flags.recipe);
   const last = records.histories().filter(h => h.recipe === recipe);
   if (last.length === 0) return fail('not-built', `${flags.recipe} has not been built`, { advice: 'finetune build' });
   const blobs = join(resolve(folder), 'blobs');

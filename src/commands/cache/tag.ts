@@ -1,8 +1,8 @@
 /** `finetune cache tag NAME [node…]`: keeps the results of the last build under a name, until `untag NAME`. */
 
-import { relative, resolve } from 'node:path';
 import { removeTag, setTag, tags } from '../../../cache/tags.ts';
 import { type ExitCode, usage } from '../../command.ts';
+import { recipeId } from '../../engine/project.ts';
 import { fail } from '../../failure.ts';
 import { didYouMean } from '../../load/suggest.ts';
 import { counted } from '../../views/numbers.ts';
@@ -18,7 +18,7 @@ export const tag = async ({
 }: CacheCall): Promise<ExitCode> => {
   if (name === undefined || !/^[\w.@-]{1,100}$/.test(name))
     throw usage('cache tag NAME [node…]: a name has letters, digits, "_", "-", "." and "@"');
-  const recipe = relative(project.folder, resolve(flags.recipe));
+  const recipe = recipeId(project, flags.recipe);
   const last = records.histories().filter(h => h.recipe === recipe);
   const unknown = nodes.filter(n => !last.some(h => h.node === n));
   if (last.length === 0 || unknown.length > 0) {

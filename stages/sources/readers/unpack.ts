@@ -5,6 +5,7 @@ import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node
 import type { InputFile } from '../../contract.ts';
 import type { Lines } from './lines.ts';
 import { MAX_RECORD } from './records.ts';
+import { isWholeZstd } from './zstd-frames.ts';
 
 export type Compression = 'gzip' | 'zstd' | 'brotli';
 
@@ -38,17 +39,19 @@ export async function* unpacked(file: InputFile, compression: Compression): Asyn
     // Nothing packs to nothing at all: an empty file has been cut off.
     if (file.size === 0) throw new BadArchive(`no ${compression}: it is empty`);
     yield* unpack;
+    if (compression === 'zstd' && !isWholeZstd(file.path)) throw cutOff(compression);
   } catch (error) {
     const { code, syscall } = error as NodeJS.ErrnoException;
     if (error instanceof BadArchive || syscall !== undefined || code === undefined) throw error;
     const isCut = code === 'Z_BUF_ERROR' || /unexpected end/i.test((error as Error).message);
-    throw new BadArchive(
-      isCut ? `the ${compression} data ends too early: it is cut off` : `no ${compression} data, or damaged`,
-    );
+    throw isCut ? cutOff(compression) : new BadArchive(`no ${compression} data, or damaged`);
   } finally {
     if (done === undefined) packed.destroy();
   }
 }
+
+const cutOff = (compression: Compression): BadArchive =>
+  new BadArchive(`the ${compression} data ends too early: it is cut off`);
 
 /** All that a file unpacks to; null where that is more than `most` bytes. */
 export const unpackedWhole = async (

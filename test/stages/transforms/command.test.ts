@@ -265,6 +265,33 @@ describe('its result', () => {
     );
   });
 
+  test('is not looked for behind a link in its place, and nothing there is cleared away', async () => {
+    const precious = project({ 'keep.txt': 'kept' });
+    const p = commands({ moved: { run: `rmdir $OUT; ln -s ${precious.folder} $OUT; echo result > $OUT/result.txt` } });
+    expect(failures(await p.buildHere({ keepGoing: true })).moved).toMatchObject({ reason: 'bad-output' });
+    expect(precious.read('keep.txt')).toBe('kept');
+  });
+
+  test('has nothing of what a command before left running', async () => {
+    const late = ['$OUT/late', 'late', '$HOME/late'].map(at => `echo late > ${at}`).join('; ');
+    const p = commands({
+      first: {
+        run: `(trap '' TERM; sleep 0.3; ${late}) > /dev/null 2>&1 & setsid sh -c 'sleep 0.3; ${late}' > /dev/null 2>&1 & echo a > $OUT/a`,
+      },
+      second: { from: 'first', run: 'sleep 0.8; ls -A . $HOME $OUT > found; cp found $OUT/found' },
+    });
+    await p.buildHere({ jobs: 1 });
+    expect((await treeOf(p, 'second')).found).not.toContain('late');
+  });
+
+  test('with a name that is not UTF-8 is told', async () => {
+    const p = commands({ odd: { run: 'printf x > "$OUT/$(printf \'b\\377\')"' } });
+    expect(failures(await p.buildHere({ keepGoing: true })).odd).toMatchObject({
+      reason: 'bad-output',
+      message: expect.stringContaining('not UTF-8'),
+    });
+  });
+
   test('that is missing is told', async () => {
     const p = commands({
       files: { run: 'mkdir $OUT/empty' },
