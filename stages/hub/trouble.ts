@@ -83,9 +83,15 @@ export const unreachable = (error: unknown, { endpoint }: Context): StageError =
     (error as { name?: string }).name === 'TimeoutError' || (error as { name?: string }).name === 'AbortError';
   const why = isSilent ? 'it does not answer' : (WHY[code ?? ''] ?? code ?? message ?? String(error));
   return new StageError('hub-unreachable', `${endpoint} cannot be reached: ${why}`, {
-    advice: 'Look at the network and at `endpoint`; without a network, name a local copy: path.',
+    advice: `Look at the network and at \`endpoint\`; without a network, name a local copy: path.${proxyAdvice(process.env)}`,
   });
 };
+
+/** Node goes through a proxy only when it is told to. */
+const proxyAdvice = ({ HTTPS_PROXY, https_proxy, NODE_USE_ENV_PROXY }: NodeJS.ProcessEnv): string =>
+  (HTTPS_PROXY || https_proxy) && !NODE_USE_ENV_PROXY
+    ? ' HTTPS_PROXY is set: for Node to use it, set NODE_USE_ENV_PROXY=1, too.'
+    : '';
 
 const WHY: Readonly<Record<string, string>> = {
   ENOTFOUND: 'there is no such host',

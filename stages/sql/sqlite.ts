@@ -1,5 +1,5 @@
 /** A query on an SQLite database that is read as it lies: nothing is written, not even a lock. */
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { type InputFile, type Json, StageError } from '../contract.ts';
@@ -50,8 +50,7 @@ const toJson = (value: unknown): Json => {
 
 /** Changes that are still beside the database would not be seen, and are in no key. */
 const throwIfNotAtRest = ({ name, path }: InputFile): void => {
-  const head = readFileSync(path).subarray(0, HEADER.length).toString('latin1');
-  if (head !== HEADER) {
+  if (!isDatabase(path)) {
     throw new StageError('bad-file', 'this is no SQLite database', { place: { path: name } });
   }
   for (const beside of ['-wal', '-journal']) {
@@ -66,6 +65,16 @@ const throwIfNotAtRest = ({ name, path }: InputFile): void => {
           'Close the program that writes it; or bring them in: sqlite3 <database> "PRAGMA wal_checkpoint(TRUNCATE)".',
       },
     );
+  }
+};
+
+const isDatabase = (path: string): boolean => {
+  const fd = openSync(path, 'r');
+  try {
+    const head = Buffer.alloc(HEADER.length);
+    return readSync(fd, head, 0, head.length, 0) === head.length && head.toString('latin1') === HEADER;
+  } finally {
+    closeSync(fd);
   }
 };
 

@@ -84,3 +84,25 @@ test('a tag keeps what it was given to, and nothing else', async () => {
   expect([...findRoots(s.store, s.records, p.folder)]).toEqual([[b, ['tag v1']]]);
   s.store.close();
 });
+
+test('a store elsewhere, which knows recipes by their absolute paths, keeps the same; and what is tagged there', async () => {
+  const elsewhere = project({});
+  const p = project({
+    'finetune.yaml': 'version: 1\nsources:\n  docs: { uses: files, with: { paths: "*.md" } }\n',
+    'a.md': 'text\n',
+  });
+  const env = { FINETUNE_STORE: elsewhere.path('store') };
+  expect((await p.build([], { env })).code).toBe(0);
+  const listed = async () =>
+    (await p.run(['cache', 'ls', '--json'], { env })).stdout
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line) as { node?: string; protectedBy?: readonly string[] })
+      .find(r => r.node === 'docs')!.protectedBy;
+  expect(await listed()).toEqual(['last build']);
+  expect((await p.run(['cache', 'tag', 'v1'], { env })).code).toBe(0);
+  expect(await listed()).toEqual(['last build', 'tag v1']);
+  expect((await p.run(['cache', 'gc', '--size', '1B', '--paid'], { env })).code).toBe(0);
+  expect(await listed()).toEqual(['last build', 'tag v1']);
+  expect((await p.run(['cache', 'publish', 'shared'], { env })).code).toBe(0);
+});

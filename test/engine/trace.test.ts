@@ -1,6 +1,7 @@
 /** `build --trace` names the files that commands and own stages open without declaring them, and keeps no such result. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openedIn } from '../../src/engine/trace/opened.ts';
@@ -156,9 +157,33 @@ test('packages are declared by their lock file, and programs by PATH', () => {
         folders: [at('.finetune')],
         files: files.map(at),
         isOwnCode,
+        begun: Date.now(),
       },
     ).map(o => o.path);
   expect(found([])).toEqual([at('data/a.txt'), at('node_modules/x/index.js'), '/srv/data']);
   expect(found(['package-lock.json', 'data/a.txt'])).toEqual(['/srv/data']);
   expect(found(['data/a.txt'], true)).toEqual(['/srv/data']);
+});
+
+test('a temporary file is the run’s own unless it was there before', () => {
+  const project = '/srv/project';
+  const folder = mkdtempSync(join(tmpdir(), 'finetune-temporary-'));
+  try {
+    const path = join(folder, 'left-here');
+    writeFileSync(path, 'x');
+    const found = (begun: number) =>
+      undeclared(
+        [
+          { path, how: 'read' },
+          { path: join(folder, 'gone'), how: 'write' },
+        ],
+        {
+          ...{ project, folders: [], files: [], isOwnCode: false, begun },
+        },
+      ).map(o => o.path);
+    expect(found(Date.now() - 60_000)).toEqual([]);
+    expect(found(Date.now() + 60_000)).toEqual([path]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -55,6 +55,7 @@ export const openTrace = (options: TraceOptions): Trace => {
 const begin = (node: GraphNode, tracer: Tracer, { project, folder }: TraceOptions): TracedRun => {
   const traces = mkdtempSync(join(tmpdir(), 'finetune-trace-'));
   const isOwnCode = node.says !== undefined;
+  const begun = Date.now();
   return {
     tracer: tracer(join(traces, 't')),
     check: ({ store, files, inputs }) => {
@@ -66,6 +67,7 @@ const begin = (node: GraphNode, tracer: Tracer, { project, folder }: TraceOption
         folders: [store, ...models],
         files: [...paths, ...Object.keys(node.code)],
         isOwnCode,
+        begun,
       });
       if (found.length > 0) throw new FailureError([failure(node, found, folder)]);
     },

@@ -1,5 +1,5 @@
 /** Which of the files that a node opened it has no right to: they are in nobody's key. */
-import { realpathSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { basename, dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +14,8 @@ export interface Declared {
   readonly files: readonly string[];
   /** A stage in JavaScript: its imports were followed when its key was made, packages included. */
   readonly isOwnCode: boolean;
+  /** When the run began, Unix ms: what somebody else has put into a folder for temporary files before that is an input, too. */
+  readonly begun: number;
 }
 
 /** Of the machine, as a command's PATH is: programs, libraries, devices. */
@@ -26,11 +28,13 @@ export const undeclared = (opened: readonly Opened[], declared: Declared): Opene
   const files = new Set(declared.files.map(real));
   const own = [...declared.folders.map(real), ...OURS, ...programs(project)];
   const locked = [...files].filter(f => LOCKS.includes(basename(f))).map(f => join(dirname(f), 'node_modules'));
-  const system = [...SYSTEM, tmpdir(), '/tmp'].flatMap(folder => [folder, real(folder)]);
+  const system = SYSTEM.flatMap(folder => [folder, real(folder)]);
+  const temporary = [tmpdir(), '/tmp', '/var/tmp', '/dev/shm'].flatMap(folder => [folder, real(folder)]);
   const isFine = (path: string): boolean => {
     if (files.has(path) || isIn(path, own) || isIn(path, locked)) return true;
     if (declared.isOwnCode && (path.includes('/node_modules/') || isManifestOf(path, files))) return true;
-    return !isIn(path, [project]) && isIn(path, system);
+    if (isIn(path, [project])) return false;
+    return isIn(path, temporary) ? !isOlderFile(path, declared.begun) : isIn(path, system);
   };
   const seen = new Set<string>();
   return opened.filter(({ path, how }) => {
@@ -39,6 +43,11 @@ export const undeclared = (opened: readonly Opened[], declared: Declared): Opene
     seen.add(once);
     return !isFine(path);
   });
+};
+
+const isOlderFile = (path: string, begun: number): boolean => {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.birthtimeMs < begun;
 };
 
 const isIn = (path: string, folders: readonly string[]): boolean =>
@@ -71,7 +80,7 @@ const OURS = [
     '../../package.json',
   ],
 ].map(name => real(join(here, name)).replace(/\/$/, ''));
-OURS.push(dirname(dirname(real(process.execPath))));
+OURS.push(dirname(dirname(real(process.execPath))), join(real(tmpdir()), 'node-compile-cache'));
 
 /**
  * Where programs are installed: the folders of PATH, and the one above a `bin`, such as a virtual environment's. Never one that
