@@ -26,6 +26,7 @@ export interface PackedBlob {
 
 /** A blob that is not there, or not what its name says: whoever made it has to make it again. */
 export class BlobCorrupt extends Error {
+  readonly code = 'BLOB_CORRUPT';
   readonly digest: string;
   /** Its file is gone: it may have been moved since it was located. */
   readonly missing: boolean;

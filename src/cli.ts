@@ -166,6 +166,11 @@ export const main = async (argv: readonly string[]): Promise<ExitCode> => {
 };
 
 const known = (error: unknown): readonly Failure[] | null => {
+  const { code, message } = error as { code?: string; message: string };
+  if (code === 'BLOB_CORRUPT') {
+    const advice = 'finetune cache verify sets aside what is damaged, and finetune build makes it again';
+    return [{ reason: 'store-corrupt', message, advice }];
+  }
   const failure = systemFailure(error, 'working');
   return failure && [failure];
 };
