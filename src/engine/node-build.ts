@@ -116,8 +116,7 @@ export class NodeBuild {
       }
     }
     for (let tries = 1; ; tries++) {
-      // What has changed since `seen` is found out when it has run.
-      const files = (tries === 1 && seen) || lookAtFiles(node, this.#c.graph.folder, this.#c.files);
+      const files = lookAtFiles(node, this.#c.graph.folder, this.#c.files);
       const print = fingerprint(node, files, this.#inputs);
       this.#key = print.key;
       let record = this.#isAsked() ? null : await this.#recorded(print);
