@@ -1,5 +1,4 @@
 /** One node of one build: looked up, or made and recorded, or failed with a reason. */
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { baseKey } from '../../cache/bases.ts';
 import { claim } from '../../cache/claims.ts';
@@ -21,6 +20,7 @@ import { judge } from './judge.ts';
 import { forgetKept, keptFolder } from './kept.ts';
 import { pinnedRecord } from './lock/pinned.ts';
 import { isPinned } from './lock/pins.ts';
+import { NodeLog } from './node-log.ts';
 import type { Outs } from './outs.ts';
 import { throwUnlessAgreed } from './repeat.ts';
 import { openRowMemo } from './row-memo.ts';
@@ -54,9 +54,8 @@ export class NodeBuild {
   readonly #inputs: Record<string, Artifact[]> = {};
   readonly #slots: NodeSlots;
   readonly #outs: Outs;
-  readonly #log: string;
   readonly #redact: Redact;
-  #logged = false;
+  readonly #log: NodeLog;
   #counted: string | null = null;
   /** Gives back what this node was granted of the machine. */
   #release: () => void = () => {};
@@ -74,7 +73,7 @@ export class NodeBuild {
     this.#slots = slots;
     this.#outs = outs;
     this.#redact = redactor(secretValues(node, context.env));
-    this.#log = join(context.store.folder, 'logs', `${node.name}.log`);
+    this.#log = new NodeLog(join(context.store.folder, 'logs', `${node.name}.log`), this.#redact);
     for (const [port, { from }] of Object.entries(node.inputs)) {
       this.#inputs[port] = from.map(r => needs.get(r.node)![r.output]!);
     }
@@ -90,7 +89,7 @@ export class NodeBuild {
       const state = this.#c.signal.aborted ? 'interrupted' : 'failed';
       if (state === 'failed') {
         const { failures, stack, corrupt } = explainError(error, this.#node);
-        if (stack) this.#write(stack);
+        if (stack) this.#log.write(stack);
         if (corrupt) this.#c.store.forget(corrupt);
         else if (isDamage(error)) distrust(this.#c.store.folder);
         if (corrupt && mayRewind) return { ...NOTHING, state, key: this.#key, seconds: seconds(), lost: corrupt };
@@ -189,7 +188,7 @@ export class NodeBuild {
     const warnings: string[] = [];
     const warn = (line: string): void => {
       warnings.push(this.#redact(line));
-      this.#write(`warning: ${line}`);
+      this.#log.write(`warning: ${line}`);
       emit({ type: 'warn', node: name, message: line });
     };
     this.#release();
@@ -233,7 +232,7 @@ export class NodeBuild {
           progress: (d, total, unit, note) =>
             emit({ type: 'progress', node: name, done: d, total, unit, ...(note === undefined ? {} : { note }) }),
           measure: values => emit({ type: 'measure', node: name, values }),
-          log: line => this.#write(line),
+          log: line => this.#log.write(line),
           warn,
         }),
       );
@@ -392,20 +391,7 @@ export class NodeBuild {
   }
 
   #failed(failure: Failure, seconds: number): void {
-    const log = this.#logged ? { log: relative(process.cwd(), this.#log) } : {};
+    const log = this.#log.isWritten ? { log: relative(process.cwd(), this.#log.path) } : {};
     this.#c.emit({ type: 'failed', node: this.#node.name, failure, seconds: round(seconds), ...log });
-  }
-
-  #write(line: string): void {
-    try {
-      if (!this.#logged) {
-        mkdirSync(join(this.#c.store.folder, 'logs'), { recursive: true });
-        writeFileSync(this.#log, '');
-        this.#logged = true;
-      }
-      appendFileSync(this.#log, `${this.#redact(line)}\n`);
-    } catch {
-      // A full disk: what is being built will fail of it, with a better message than its log could.
-    }
   }
 }
